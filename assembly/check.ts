@@ -1,0 +1,124 @@
+/**
+ * Which bytes a BPF program may read and write: two bitmaps with one bit per byte of memory. Every access of the
+ * interpreter and every pointer argument of a helper goes through here; compiled code does the same test inline.
+ */
+import { FaultKind, RunState } from "./abi";
+import { LIMIT, READABLE, STACK, STACK_INIT, STACK_SIZE, WRITABLE } from "./memory";
+import { raise, run32 } from "./state";
+
+/** True if all `size` (1, 2, 4 or 8) bytes at `address` may be read. */
+// @ts-ignore: decorator
+@inline
+export function readable(address: u64, size: u32): bool {
+  if (address >= <u64>LIMIT) return false;
+  const a = <u32>address;
+  const mask: u32 = (1 << size) - 1;
+  return ((<u32>load<u16>(READABLE + (a >>> 3)) >>> (a & 7)) & mask) == mask;
+}
+
+/** True if all `size` (1, 2, 4 or 8) bytes at `address` may be written. */
+// @ts-ignore: decorator
+@inline
+export function writable(address: u64, size: u32): bool {
+  if (address >= <u64>LIMIT) return false;
+  const a = <u32>address;
+  const mask: u32 = (1 << size) - 1;
+  return ((<u32>load<u16>(WRITABLE + (a >>> 3)) >>> (a & 7)) & mask) == mask;
+}
+
+/** Sets or clears `length` bits of the bitmap from byte address `address` on. */
+function fillBits(bitmap: u32, address: u32, length: u32, value: bool): void {
+  if (length == 0) return;
+  const last = address + length - 1;
+  const first = bitmap + (address >>> 3);
+  const end = bitmap + (last >>> 3);
+  const firstMask: u32 = (0xff << (address & 7)) & 0xff;
+  const lastMask: u32 = 0xff >>> (7 - (last & 7));
+  if (first == end) {
+    const mask = firstMask & lastMask;
+    store<u8>(first, value ? load<u8>(first) | mask : load<u8>(first) & ~mask);
+    return;
+  }
+  store<u8>(first, value ? load<u8>(first) | firstMask : load<u8>(first) & ~firstMask);
+  store<u8>(end, value ? load<u8>(end) | lastMask : load<u8>(end) & ~lastMask);
+  const inner = end - first - 1;
+  if (inner) memory.fill(first + 1, value ? 0xff : 0, inner);
+}
+
+/** Lets the program read, and write if `write`, `length` bytes at `address`. */
+export function permit(address: u32, length: u32, write: bool): void {
+  fillBits(READABLE, address, length, true);
+  fillBits(WRITABLE, address, length, write);
+}
+
+/** Takes `length` bytes at `address` away from the program. */
+export function forbid(address: u32, length: u32): void {
+  fillBits(READABLE, address, length, false);
+  fillBits(WRITABLE, address, length, false);
+}
+
+/** Index of the first byte of [address, address + length) whose bit is clear, or `length`. */
+function firstClear(bitmap: u32, address: u32, length: u32): u32 {
+  let i: u32 = 0;
+  while (i < length && ((address + i) & 7) != 0) {
+    if (!((<u32>load<u8>(bitmap + ((address + i) >>> 3)) >>> ((address + i) & 7)) & 1)) return i;
+    i++;
+  }
+  while (i + 64 <= length && load<u64>(bitmap + ((address + i) >>> 3)) == 0xffffffffffffffff) i += 64;
+  while (i < length) {
+    if (!((<u32>load<u8>(bitmap + ((address + i) >>> 3)) >>> ((address + i) & 7)) & 1)) return i;
+    i++;
+  }
+  return length;
+}
+
+/**
+ * Checks memory that a helper reads on behalf of the program. On failure records an OUT_OF_BOUNDS fault and returns
+ * false. Length 0 is always fine.
+ */
+export function checkRead(address: u64, length: u32): bool {
+  if (length == 0) return true;
+  if (address < <u64>LIMIT && <u64>length <= <u64>LIMIT - address) {
+    if (firstClear(READABLE, <u32>address, length) == length) return true;
+  }
+  raise(FaultKind.OUT_OF_BOUNDS, address, length, false, run32(RunState.HELPER));
+  return false;
+}
+
+/** Checks memory that a helper writes on behalf of the program; as {@link checkRead}, READ_ONLY where only reading is allowed. */
+export function checkWrite(address: u64, length: u32): bool {
+  if (length == 0) return true;
+  if (address < <u64>LIMIT && <u64>length <= <u64>LIMIT - address) {
+    if (firstClear(WRITABLE, <u32>address, length) == length) {
+      if (run32(RunState.TRACK_UNINITIALISED)) markInitialised(<u32>address, length);
+      return true;
+    }
+    if (firstClear(READABLE, <u32>address, length) == length) {
+      raise(FaultKind.READ_ONLY, address, length, true, run32(RunState.HELPER));
+      return false;
+    }
+  }
+  raise(FaultKind.OUT_OF_BOUNDS, address, length, true, run32(RunState.HELPER));
+  return false;
+}
+
+/** Notes that stack bytes were written. Addresses outside the stack are ignored. */
+export function markInitialised(address: u32, length: u32): void {
+  if (address >= STACK && address < STACK + STACK_SIZE) fillBits(STACK_INIT, address - STACK, length, true);
+}
+
+/** True if no byte of the range is a stack byte that was never written. */
+export function initialised(address: u32, length: u32): bool {
+  if (address < STACK || address >= STACK + STACK_SIZE) return true;
+  return firstClear(STACK_INIT, address - STACK, length) == length;
+}
+
+export function forgetInitialised(address: u32, length: u32): void {
+  fillBits(STACK_INIT, address - STACK, length, false);
+}
+
+/** Lets the program write, but not read, `length` bytes at `address` (WRONLY_PROG maps). */
+export function permitWriteOnly(address: u32, length: u32): void {
+  fillBits(READABLE, address, length, false);
+  fillBits(WRITABLE, address, length, true);
+}

@@ -1,0 +1,44 @@
+/** Entering and leaving runs, and what the host needs to lay out memory. */
+import { ProgramField, RunState } from "../abi";
+import { forbid } from "../check";
+import { heapInit } from "../heap";
+import { CONTEXTS, FRAME_SLOTS, STACK, STACK_FRAME, STACK_STRIDE } from "../memory";
+import { run32, setRegister, setRun32 } from "../state";
+import { openStack } from "./frames";
+
+export { checkRead, checkWrite, forbid, permit } from "../check";
+export { allocate, free, heapTop } from "../heap";
+export * from "../memory";
+export { raise } from "../state";
+export { inLiveStack } from "./access";
+export { resume } from "./interpreter";
+
+/** Prepares an empty machine. */
+export function init(): void {
+  heapInit();
+}
+
+/**
+ * Starts a run of `program` (a descriptor): registers, frame 0, cleared fault and redirect. r1 is the context slot; the
+ * host changes it (and r2) afterwards for raw bytecode. The inputs of RunState are the host's.
+ */
+export function begin(program: u32): void {
+  setRun32(RunState.PROGRAM, program);
+  setRun32(RunState.PROGRAM_KIND, load<u32>(program, ProgramField.KIND));
+  setRun32(RunState.PC, load<u32>(program, ProgramField.ENTRY));
+  setRun32(RunState.DEPTH, 0);
+  setRun32(RunState.TAIL_CALLS, 0);
+  setRun32(RunState.FAULT_KIND, 0);
+  setRun32(RunState.HELPER, 0);
+  setRun32(RunState.REDIRECT_KIND, 0);
+  setRun32(RunState.EVENTS_USED, 0);
+  for (let n: u32 = 0; n < 10; n++) setRegister(n, 0);
+  setRegister(1, <u64>CONTEXTS);
+  openStack(0);
+}
+
+/** Ends a run: no stack frame stays accessible. */
+export function finish(): void {
+  const depth = min(run32(RunState.DEPTH), FRAME_SLOTS - 1);
+  for (let d: u32 = 0; d <= depth; d++) forbid(STACK + d * STACK_STRIDE, STACK_FRAME);
+}

@@ -1,0 +1,62 @@
+import { formatFault } from '../machine/fault.js';
+import type { LoadedObject } from '../machine/loaded.js';
+import type { Outcome, RunEvent } from '../machine/outcome.js';
+import type { Program } from '../machine/program.js';
+import { startsAtL3 } from '../machine/prepare.js';
+import { diffPackets, formatDiff } from '../packet/diff.js';
+import { formatFields, formatPacket } from '../packet/print.js';
+import { bold, dim, green, red, supportsColour } from './format.js';
+
+function hexOf(bytes: Uint8Array, limit = 64): string {
+  const text = [...bytes.subarray(0, limit)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return bytes.length > limit ? `${text}... (${bytes.length} bytes)` : text;
+}
+
+function eventText(event: RunEvent): string {
+  switch (event.kind) {
+    case 'perf':
+      return `${event.map} (CPU ${event.cpu}): ${hexOf(event.data)}${event.packet.length ? ` + ${event.packet.length} packet bytes` : ''}`;
+    case 'ringbuf':
+      return `${event.map}: ${hexOf(event.data)}`;
+    case 'clone':
+      return `clone to ifindex ${event.ifindex}${event.ingress ? ' ingress' : ''}: ${formatPacket(event.packet)}`;
+    case 'print':
+      return `printed: ${event.text.trimEnd()}`;
+  }
+}
+
+/** The result of a run for people: verdict, tail calls, redirect, packet diff, map changes, events, fault. */
+export function printOutcome(object: LoadedObject, program: Program, outcome: Outcome, before: Uint8Array | undefined, options: { verbose: boolean }): void {
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  const start = startsAtL3(program.spec.type) ? ('ethernet' as const) : ('ethernet' as const);
+  if (before) write(`${dim('in ')} ${formatPacket(before, { start })}`);
+  const verdict = outcome.fault ? red('FAULT') : green(outcome.verdict);
+  write(`${bold(outcome.program)}: ${verdict}${dim(`  (r0 = 0x${outcome.r0.toString(16)}, ${outcome.instructions} instructions)`)}`);
+  if (outcome.tailCalls.length) write(`  tail calls: ${outcome.tailCalls.join(' -> ')}`);
+  if (outcome.redirect) {
+    const { kind, ifindex, flags, map } = outcome.redirect;
+    write(`  ${kind}: ${map ? `${map}[${ifindex}]` : `ifindex ${ifindex}`}${flags ? `, flags 0x${flags.toString(16)}` : ''}`);
+  }
+  if (outcome.packet && before) {
+    const diff = diffPackets(before, outcome.packet);
+    const text = formatDiff(diff, { colour: supportsColour() });
+    if (text) {
+      write(`${dim('out')} ${formatPacket(outcome.packet, { start })}`);
+      write(text.replace(/^/gm, '  '));
+    } else write('  packet unchanged');
+    if (options.verbose) write(formatFields(outcome.packet));
+  }
+  for (const [name, changes] of outcome.maps) {
+    const map = object.maps.get(name) ?? object.machine.map(name);
+    for (const change of changes) {
+      const was = change.before ? map.formatValue(change.before) : '(absent)';
+      const now = change.after ? map.formatValue(change.after) : '(deleted)';
+      write(`  map ${name}[${map.formatKey(change.key)}]: ${was} -> ${now}`);
+    }
+  }
+  for (const event of outcome.events) write(`  event ${eventText(event)}`);
+  if (outcome.fault) {
+    write(red(`  ${formatFault(outcome.fault)}`));
+    if (outcome.fault.line?.text) write(dim(`      ${outcome.fault.line.text.trim()}`));
+  }
+}
