@@ -237,13 +237,29 @@ export function skbSetTstamp(context: u64, time: u64, type: u64): u64 {
   return 0;
 }
 
+const ETH_8021Q: u32 = 0x0081;
+const ETH_8021AD: u32 = 0xa888;
+/** Tags looked through (VLAN_MAX_DEPTH). */
+const MAX_TAGS: i32 = 8;
+
+/** The protocol behind VLAN tags in the bytes (kernel vlan_get_protocol); 0 if they end the packet. */
+function protocolBehindTags(): u32 {
+  let protocol = load<u32>(SKB_PROTOCOL);
+  const mac = packet32(Packet.MAC_OFFSET);
+  for (let i = 0, at: u32 = mac + 14; i < MAX_TAGS && (protocol == ETH_8021Q || protocol == ETH_8021AD); i++, at += 4) {
+    if (<i32>at + 4 > <i32>packetLength()) return 0;
+    protocol = <u32>load<u16>(packetData() + at, 2);
+  }
+  return protocol;
+}
+
 /** 97: skb_ecn_set_ce(skb): 1 if the packet is or becomes "congestion experienced". */
 export function skbEcnSetCe(context: u64): u64 {
   if (!checkContext(context)) return 0;
   const offset = packet32(Packet.NETWORK_OFFSET);
   const network = packetData() + offset;
   const left = <i32>packetLength() - <i32>offset;
-  const protocol = load<u32>(SKB_PROTOCOL);
+  const protocol = protocolBehindTags();
   if (protocol == ETH_IPV4) {
     if (left < 20) return 0;
     const tos = <u32>load<u8>(network + 1);

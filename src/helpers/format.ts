@@ -33,6 +33,9 @@ type Piece =
       readonly isLong: boolean;
     };
 
+/** -MAX_ERRNO as a pointer. */
+const LOWEST_ERROR_POINTER = (1n << 64n) - 4095n;
+
 const PERCENT = 0x25;
 const letterAt = (format: Uint8Array, at: number): string => String.fromCharCode(format[at] ?? 0);
 
@@ -132,7 +135,7 @@ const ASCII = new TextEncoder();
 /**
  * printf of the BPF helpers (bpf_bprintf_prepare and bstr_printf): `format` without NUL, arguments raw, at most `limit`
  * bytes of text kept. Returns -EINVAL for a format the kernel refuses or one with more conversions than arguments, -ENOSPC
- * if the arguments take more than 512 bytes. Pointers are shown as they are: hashing them needs a secret of the kernel.
+ * if the arguments take more than 512 bytes.
  */
 export function formatText(
   format: Uint8Array,
@@ -219,13 +222,9 @@ function convert(
         isPadded: piece.letter !== 'B',
       };
     case 'pointer': {
-      const hex = argument.toString(16);
-      return {
-        bytes: ASCII.encode(piece.width ? hex : hex.padStart(16, '0')),
-        used: 8,
-        isNumber: true,
-        isPadded: true,
-      };
+      const hex = (piece.letter === 'x' ? argument : hashed(argument)).toString(16);
+      const bytes = ASCII.encode(piece.width ? hex : hex.padStart(16, '0'));
+      return { bytes, used: 8, isNumber: true, isPadded: true };
     }
     default:
       return {
@@ -235,6 +234,14 @@ function convert(
         isPadded: true,
       };
   }
+}
+
+/**
+ * What stands for a pointer in %p and %pK: the kernel shows 32 bits of a keyed hash, but NULL and error pointers as they
+ * are. There is nothing to hide here, so the low 32 bits stand for themselves.
+ */
+function hashed(pointer: bigint): bigint {
+  return pointer >= LOWEST_ERROR_POINTER ? pointer : BigInt.asUintN(32, pointer);
 }
 
 function formatInteger(piece: Exclude<Piece, { kind: 'text' }>, argument: bigint): string {

@@ -22,6 +22,9 @@ export interface LoadOptions {
   kconfig?: Readonly<Record<string, bigint | number | boolean>>;
 }
 
+const RINGS: readonly number[] = [MapType.RINGBUF, MapType.USER_RINGBUF];
+const OPEN_VALUES: readonly number[] = [MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY, MapType.CGROUP_ARRAY, MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS];
+
 /** Pinning values of libbpf (1) and iproute2 (2) that share a map by name; Cilium's 16 always makes a new one. */
 const SHARED_PINNINGS = new Set([1, 2]);
 
@@ -144,7 +147,7 @@ export class LoadedObject {
     const isCpuSized = spec.type === MapType.PERF_EVENT_ARRAY && spec.maxEntries === 0;
     const flags = (spec.flags & ~MapFlag.NUMA_NODE) | (spec.readOnly ? MapFlag.RDONLY_PROG : 0) | (spec.type === MapType.LPM_TRIE ? MapFlag.NO_PREALLOC : 0);
     const create = core.exports.mapCreate as (type: number, key: number, value: number, max: number, flags: number, extra: bigint, inner: number) => number;
-    const handle = create(spec.type, spec.keySize, valueSize(spec), isCpuSized ? this.machine.inputs.cpus : spec.maxEntries, flags, spec.extra, inner);
+    const handle = create(spec.type, RINGS.includes(spec.type) ? 0 : spec.keySize, valueSize(spec), isCpuSized ? this.machine.inputs.cpus : spec.maxEntries, flags, spec.extra, inner);
     if (handle <= 0) {
       throw new LoadError(`the map cannot be created: ${errnoName(handle)} (type ${MapType[spec.type] ?? spec.type}, key ${spec.keySize}, value ${valueSize(spec)} bytes, max ${spec.maxEntries}, flags 0x${flags.toString(16)})`, { file: this.spec.name, map: name });
     }
@@ -231,10 +234,10 @@ export class LoadedObject {
   }
 }
 
-/** Value size with the defaults of types that leave it open. */
+/** Value size with the defaults of types that leave it open; the value type of a ring buffer only tells what its records are. */
 function valueSize(spec: MapSpec): number {
-  const open: number[] = [MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY, MapType.CGROUP_ARRAY, MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS];
-  return spec.valueSize === 0 && open.includes(spec.type) ? 4 : spec.valueSize;
+  if (RINGS.includes(spec.type)) return 0;
+  return spec.valueSize === 0 && OPEN_VALUES.includes(spec.type) ? 4 : spec.valueSize;
 }
 
 export type { ProgramSpec };

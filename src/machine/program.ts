@@ -259,7 +259,7 @@ export class Program {
     if (kind === FaultKind.NONE) return undefined;
     const address = core.run64(RunState.FAULT_ADDRESS);
     const here = this.#frameAt(core.run32(RunState.PC));
-    const located = kind === FaultKind.OUT_OF_BOUNDS || kind === FaultKind.READ_ONLY || kind === FaultKind.UNINITIALISED_STACK || kind === FaultKind.BAD_CONTEXT_ACCESS ? locate(core, machine.maps, address) : { region: undefined };
+    const located = kind === FaultKind.OUT_OF_BOUNDS || kind === FaultKind.READ_ONLY || kind === FaultKind.UNINITIALISED_STACK || kind === FaultKind.BAD_CONTEXT_ACCESS ? locate(core, machine.maps, address, this.contextType.size) : { region: undefined };
     const helperId = core.run32(RunState.HELPER);
     const detail = core.run32(RunState.FAULT_DETAIL);
     const calls = [here];

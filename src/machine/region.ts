@@ -11,11 +11,13 @@ export interface Located {
 
 /** Addresses below this are offsets from a null pointer (no region starts lower; kernel: the zero page). */
 const NULL_PAGE = 4096n;
+/** struct bpf_sock. */
+const SOCKET_SIZE = 80;
 /** How far from an object an access may be and still be reported relative to it. */
 const NEAR = 4096;
 
 /** Names the region an address belongs to, or is closest to, for the report of a fault. */
-export function locate(core: Core, maps: Iterable<BpfMap>, address: bigint): Located {
+export function locate(core: Core, maps: Iterable<BpfMap>, address: bigint, contextSize: number): Located {
   if (address < NULL_PAGE) return { region: undefined, kind: 'null-pointer' };
   if (address >= BigInt(core.layout.LIMIT)) return { region: undefined };
   const at = Number(address);
@@ -29,7 +31,7 @@ export function locate(core: Core, maps: Iterable<BpfMap>, address: bigint): Loc
   }
   if (at >= layout.CONTEXTS && at < layout.CONTEXTS + layout.CONTEXTS_SIZE) {
     const slot = Math.floor((at - layout.CONTEXTS) / layout.CONTEXT_SLOT_SIZE);
-    return { region: { name: slot === 0 ? 'ctx' : 'socket', offset: (at - layout.CONTEXTS) % layout.CONTEXT_SLOT_SIZE, size: layout.CONTEXT_SLOT_SIZE } };
+    return { region: { name: slot === 0 ? 'ctx' : 'socket', offset: (at - layout.CONTEXTS) % layout.CONTEXT_SLOT_SIZE, size: slot === 0 ? contextSize : SOCKET_SIZE } };
   }
   return { region: locateValue(core, maps, at) };
 }
