@@ -83,23 +83,67 @@ const OPCODES = [
   0xc3, 0xdb, 0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x18, 0x85, 0x85, 0x95,
 ];
 
-/** A random instruction stream that ends in exit; most instructions are well formed, some are noise. */
+const ATOMICS = [0x00, 0x40, 0x50, 0xa0, 0x01, 0x41, 0x51, 0xa1, 0xe1, 0xf1];
+const HELPERS = [1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 13, 18, 19, 20, 21, 23, 25, 26, 28, 31, 38, 39, 43, 44, 50, 51, 54, 65, 68, 69, 84, 87, 130, 131, 132, 165, 181, 189, 1000];
+
+/** Makes the fields of an instruction fit its opcode, with addresses that are often right. */
+function shape(view, at, random, left) {
+  const opcode = view.getUint8(at);
+  const kind = opcode & 7;
+  const set = (registers, offset, imm) => {
+    view.setUint8(at + 1, registers);
+    view.setInt16(at + 2, offset, true);
+    view.setInt32(at + 4, imm, true);
+  };
+  const register = () => random.below(10);
+  const forward = () => random.below(Math.max(1, left - 1));
+  const isRegister = (opcode & 8) !== 0;
+  const stack = () => -8 * (1 + random.below(66));
+  if (opcode === 0x85) set(0, 0, HELPERS[random.below(HELPERS.length)]);
+  else if (opcode === 0x95) set(0, 0, 0);
+  else if (opcode === 0x05) set(0, forward(), 0);
+  else if (opcode === 0x06) set(0, 0, forward());
+  else if (opcode === 0xd4 || opcode === 0xdc || opcode === 0xd7) set(register(), 0, [16, 32, 64][random.below(3)]);
+  else if (opcode === 0x87 || opcode === 0x84) set(register(), 0, 0);
+  else if (kind === 4 || kind === 7) set(register() | (isRegister ? register() << 4 : 0), 0, isRegister ? 0 : 1 + random.below(31));
+  else if (kind === 5 || kind === 6) set(register() | (isRegister ? register() << 4 : 0), random.below(8) ? forward() : -random.below(4), isRegister ? 0 : random.below(256));
+  else if (kind === 1) set(register() | ((random.below(3) ? 10 : random.below(11)) << 4), random.below(3) ? stack() : random.below(200), 0);
+  else if (kind === 2) set(random.below(3) ? 10 : register(), stack(), random.next() | 0);
+  else if (opcode === 0xc3 || opcode === 0xdb) set((random.below(3) ? 10 : register()) | (register() << 4), stack(), ATOMICS[random.below(ATOMICS.length)]);
+  else if (kind === 3) set((random.below(3) ? 10 : register()) | (register() << 4), stack(), 0);
+  else set(opcode >= 0x40 ? register() << 4 : 0, 0, random.below(80));
+}
+
+/** A random instruction stream that ends in exit: three of four well formed, the rest with noise in every field. */
 export function randomBytecode(random) {
   const count = 2 + random.below(48);
   const bytes = new Uint8Array(count * 8);
   const view = new DataView(bytes.buffer);
-  for (let i = 0; i < count; i++) {
+  const isShaped = random.below(4) !== 0;
+  for (let i = 0; i < count - 1; i++) {
     const at = i * 8;
-    const opcode = random.below(64) === 0 ? random.below(256) : OPCODES[random.below(OPCODES.length)];
-    bytes[at] = opcode;
-    bytes[at + 1] = random.below(11) | (random.below(11) << 4);
-    if (random.below(3)) view.setInt16(at + 2, random.below(4) ? random.below(count) - i : random.next() & 0xffff, true);
-    if (random.below(3)) view.setInt32(at + 4, random.below(2) ? random.below(256) : random.next(), true);
-    if ((opcode & 8) === 8 && random.below(2)) view.setInt32(at + 4, 0, true);
-    if (opcode === 0x85) bytes[at + 1] = random.below(8) === 0 ? 0x10 : 0;
+    const isNoise = random.below(isShaped ? 500 : 30) === 0;
+    let opcode = isNoise ? random.below(256) : OPCODES[random.below(OPCODES.length)];
+    // Exits and calls in random code end most runs at once: fewer of them.
+    if (!isNoise && (opcode === 0x95 || opcode === 0x85) && random.below(3)) opcode = 0xbf;
+    // ld_imm64 takes two slots.
+    if (opcode === 0x18 && i + 2 < count && !isNoise) {
+      bytes[at] = 0x18;
+      bytes[at + 1] = random.below(10);
+      view.setInt32(at + 4, random.next() | 0, true);
+      if (random.below(2)) view.setInt32(at + 12, random.next() | 0, true);
+      i++;
+      continue;
+    }
+    bytes[at] = opcode === 0x18 ? 0xb7 : opcode;
+    if (isShaped && !isNoise) shape(view, at, random, count - 1 - i);
+    else {
+      bytes[at + 1] = random.below(11) | (random.below(11) << 4);
+      view.setInt16(at + 2, random.below(4) ? random.below(count) - i : random.next() & 0xffff, true);
+      view.setInt32(at + 4, random.below(2) ? random.below(256) : random.next(), true);
+    }
   }
   bytes[(count - 1) * 8] = 0x95;
-  bytes.fill(0, (count - 1) * 8 + 1);
   return bytes;
 }
 

@@ -1,17 +1,18 @@
 /** Entering and leaving runs, and what the host needs to lay out memory. */
-import { ProgramField, RunState } from "../abi";
+import { ProgramField, RunState, Status } from "../abi";
 import { forbid } from "../check";
 import { heapInit } from "../heap";
 import { CONTEXTS, FRAME_SLOTS, STACK, STACK_FRAME, STACK_STRIDE } from "../memory";
-import { run32, setRegister, setRun32 } from "../state";
+import { run32, setRegister, setRun32, setRun64 } from "../state";
 import { openStack } from "./frames";
+import { resume } from "./interpreter";
 
 export { checkRead, checkWrite, forbid, permit } from "../check";
 export { allocate, free, heapTop } from "../heap";
 export * from "../memory";
 export { raise } from "../state";
 export { inLiveStack } from "./access";
-export { resume } from "./interpreter";
+export { resume };
 
 /** Prepares an empty machine. */
 export function init(): void {
@@ -41,4 +42,16 @@ export function begin(program: u32): void {
 export function finish(): void {
   const depth = min(run32(RunState.DEPTH), FRAME_SLOTS - 1);
   for (let d: u32 = 0; d <= depth; d++) forbid(STACK + d * STACK_STRIDE, STACK_FRAME);
+}
+
+/** Runs `program` again and again on the packet and context as they are; stops at the first fault. Returns the runs made. */
+export function runMany(program: u32, times: u32, budget: u64): u32 {
+  for (let i: u32 = 0; i < times; i++) {
+    setRun64(RunState.BUDGET, budget);
+    begin(program);
+    const status = resume();
+    finish();
+    if (status != Status.EXIT) return i;
+  }
+  return times;
 }

@@ -48,8 +48,7 @@ const MOST_IPV4_MTU = 65535;
 /** What an skb may have on top of the MTU: Ethernet header and a VLAN tag (is_skb_forwardable). */
 const LINK_OVERHEAD = 14 + 4;
 
-const isMulticast = (address: Uint8Array): boolean =>
-  address.length === 4 ? (address[0]! & 0xf0) === 0xe0 : address[0] === 0xff;
+const isMulticast = (address: Uint8Array): boolean => (address.length === 4 ? (address[0]! & 0xf0) === 0xe0 : address[0] === 0xff);
 const isBroadcast = (address: Uint8Array): boolean => address.length === 4 && address.every((byte) => byte === 255);
 const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
 const isLoopback6 = (address: Uint8Array): boolean => address.every((byte, i) => byte === (i === 15 ? 1 : 0));
@@ -59,14 +58,25 @@ const isStrict = (address: Uint8Array): boolean => isMulticast(address) || isLin
 const tableOf = (route: Route): number => route.table ?? (route.type === 'local' ? LOCAL_TABLE : MAIN_TABLE);
 const metricOf = (route: Route): number => route.metric ?? (route.prefix.length === 16 ? IPV6_METRIC : 0);
 
-/** Longest prefix of one table; the lower metric, then the earlier route, wins among equals. */
+const REFUSALS: Readonly<Record<string, number>> = {
+  blackhole: FIB.BLACKHOLE,
+  unreachable: FIB.UNREACHABLE,
+  prohibit: FIB.PROHIBIT,
+};
+
+const isMerged = (table: number): boolean => table === LOCAL_TABLE || table === MAIN_TABLE;
+
+/**
+ * Longest prefix of one table. Without policy rules IPv4 keeps its local and main routes in one trie (fib_trie_unmerge). The lower metric, then
+ * the earlier route, wins among equals.
+ */
 function findIn(routes: readonly Route[], table: number, destination: Uint8Array, device: number): Route | undefined {
   let best: Route | undefined;
   for (const route of routes) {
-    if (tableOf(route) !== table || (device !== 0 && route.ifindex !== device)) continue;
+    const isInTable = tableOf(route) === table || (destination.length === 4 && isMerged(tableOf(route)) && isMerged(table));
+    if (!isInTable || (device !== 0 && REFUSALS[route.type ?? 'unicast'] === undefined && route.ifindex !== device)) continue;
     if (!cidrContains({ address: route.prefix, prefixLength: route.length }, destination)) continue;
-    const isBetter =
-      !best || route.length > best.length || (route.length === best.length && metricOf(route) < metricOf(best));
+    const isBetter = !best || route.length > best.length || (route.length === best.length && metricOf(route) < metricOf(best));
     if (isBetter) best = route;
   }
   return best;
@@ -74,21 +84,13 @@ function findIn(routes: readonly Route[], table: number, destination: Uint8Array
 
 function findRoute(call: HelperCall, params: Params, flags: number): Route | undefined {
   const device = flags & OUTPUT ? params.ifindex : 0;
-  const tables =
-    flags & DIRECT ? [flags & TABLE_ID ? params.table : MAIN_TABLE] : [LOCAL_TABLE, MAIN_TABLE, DEFAULT_TABLE];
+  const tables = flags & DIRECT ? [flags & TABLE_ID ? params.table : MAIN_TABLE] : [LOCAL_TABLE, MAIN_TABLE, DEFAULT_TABLE];
   for (const table of tables) {
     const route = findIn(call.env.routes, table, params.destination, device);
     if (route) return route;
   }
   return undefined;
 }
-
-const REFUSALS: Readonly<Record<string, number>> = {
-  local: FIB.NOT_FORWARDED,
-  blackhole: FIB.BLACKHOLE,
-  unreachable: FIB.UNREACHABLE,
-  prohibit: FIB.PROHIBIT,
-};
 
 /** The parameters as given, and the bytes to be written back. */
 interface Params {
@@ -138,6 +140,7 @@ function lookup(call: HelperCall, params: Params, flags: number, checksLength: b
   if (isMulticast(destination) || isBroadcast(destination)) return FIB.NOT_FORWARDED;
   const route = findRoute(call, params, flags);
   if (!route) return FIB.NOT_FORWARDED;
+  if (route.type === 'local') return FIB.NOT_FORWARDED;
   const refusal = REFUSALS[route.type ?? 'unicast'];
   if (refusal !== undefined) return refusal;
   const device = devices.find((candidate) => candidate.ifindex === route.ifindex);
@@ -172,10 +175,7 @@ function lookup(call: HelperCall, params: Params, flags: number, checksLength: b
 
 function neighbourMac(call: HelperCall, ifindex: number, address: Uint8Array): Uint8Array | undefined {
   return call.env.neighbours.find(
-    (one) =>
-      one.ifindex === ifindex &&
-      one.address.length === address.length &&
-      one.address.every((byte, i) => byte === address[i]),
+    (one) => one.ifindex === ifindex && one.address.length === address.length && one.address.every((byte, i) => byte === address[i]),
   )?.mac;
 }
 

@@ -142,6 +142,7 @@ export interface Route {
   ifindex: number;
   source?: Uint8Array;
   table?: number;
+  /** Locked MTU (`mtu lock N`); fib_lookup does not look at an unlocked one. */
   mtu?: number;
   /** Metric (rt_metric of fib_lookup). Default 0 for IPv4, 1024 for IPv6, as routes added without one have. */
   metric?: number;

@@ -106,20 +106,14 @@ export class Program {
   }
 
   /**
-   * Only runs, for benchmarks and fuzzing: the packet prepared by the last {@link run} is used as it is. Returns r0's low
-   * 32 bits; -1n if the run faulted.
+   * Only runs, for benchmarks and fuzzing: packet and context are those the last {@link run} or round left, as with
+   * BPF_PROG_TEST_RUN's repeat. Returns r0's low 32 bits of the last round, undefined if one faulted.
    */
-  rerun(times: number): number {
-    const { core } = this.#machine;
-    let budget = core.run64(RunState.BUDGET);
-    for (let i = 0; i < times; i++) {
-      budget = this.#machine.inputs.budget;
-      core.setRun64(RunState.BUDGET, budget);
-      core.exports.begin(this.descriptor);
-      core.exports.resume();
-      core.exports.finish();
-    }
-    return Number(core.register(0) & 0xffffffffn);
+  rerun(times: number): number | undefined {
+    const { core, inputs } = this.#machine;
+    core.setRun32(RunState.SINGLE_STEP, 0);
+    const made = (core.exports.runMany as (program: number, times: number, budget: bigint) => number)(this.descriptor, times, inputs.budget);
+    return made === times ? Number(core.register(0) & 0xffffffffn) : undefined;
   }
 
   #setInputs(input: RunInput): void {

@@ -1,56 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LoadedObject, Machine } from '../../src/machine/machine.js';
-import { loadObject } from '../../src/object/load.js';
+import type { LoadedObject } from '../../src/machine/machine.js';
 import { Kernel, KernelError } from '../../src/oracle/kernel.js';
 import { buildPacket } from '../../src/packet/words.js';
+import { OPERATIONS, type Operation, PACKET_SCRIPT, SCRIPT_KEY, decodeResults, emptyResults, encodeScript, loadPacketScript } from '../support/packet-script.js';
 import { randomSource } from '../support/random.js';
 
-const OBJECT = readFileSync(new URL('../../bpf-objects/packet-script.o', import.meta.url));
-const OPERATIONS = 16;
-const OPERATION_SIZE = 40;
-const RESULT_SIZE = 96;
-const KEY = new Uint8Array(4);
 const SCRIPTS = 250;
 
 type Random = ReturnType<typeof randomSource>;
-interface Operation {
-  kind: number;
-  a?: number;
-  b?: number;
-  size?: number;
-  from?: number;
-  to?: number;
-  flags?: bigint;
-}
-
-function encode(operations: readonly Operation[]): Uint8Array {
-  const bytes = new Uint8Array(OPERATIONS * OPERATION_SIZE);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < OPERATIONS; i++) {
-    const one = operations[i] ?? { kind: 99 };
-    const at = i * OPERATION_SIZE;
-    view.setUint32(at, one.kind, true);
-    view.setInt32(at + 4, one.a ?? 0, true);
-    view.setUint32(at + 8, one.b ?? 0, true);
-    view.setUint32(at + 12, one.size ?? 0, true);
-    view.setBigUint64(at + 16, BigInt(one.from ?? 0), true);
-    view.setBigUint64(at + 24, BigInt(one.to ?? 0), true);
-    view.setBigUint64(at + 32, BigInt.asUintN(64, one.flags ?? 0n), true);
-  }
-  return bytes;
-}
-
-const FIELDS = ['len', 'protocol', 'pkt_type', 'vlan_present', 'vlan_tci', 'vlan_proto', 'hash', 'gso_size', 'gso_segs'];
 
 /** One line per operation, so that a difference names it. */
 function describeResults(operations: readonly Operation[], bytes: Uint8Array): string[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return operations.map((one, i) => {
-    const at = i * RESULT_SIZE;
-    const fields = FIELDS.map((name, n) => `${name} ${view.getUint32(at + 8 + n * 4, true).toString(16)}`).join(' ');
-    const buffer = Buffer.from(bytes.subarray(at + 44, at + 92)).toString('hex');
-    return `${JSON.stringify(one, (_, value) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value))}: ${view.getBigInt64(at, true)} ${fields} ${buffer}`;
+  return decodeResults(bytes, operations.length).map((result, i) => {
+    const call = JSON.stringify(operations[i], (_, value) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value));
+    return `${call}: ${JSON.stringify(result)}`;
   });
 }
 
@@ -131,18 +94,18 @@ describe.skipIf(!kernel.ok)('packet helpers give what the kernel gives', () => {
   let inKernel: Kernel;
   let here: LoadedObject;
   beforeAll(() => {
-    inKernel = Kernel.open(OBJECT, { name: 'packet-script.o' });
-    here = Machine.create().load(loadObject(OBJECT, { name: 'packet-script.o' }));
+    inKernel = Kernel.open(PACKET_SCRIPT, { name: 'packet-script.o' });
+    here = loadPacketScript();
   });
   afterAll(() => inKernel.close());
 
   function compare(program: string, operations: readonly Operation[], packet: Uint8Array): void {
-    const script = encode(operations);
-    const empty = new Uint8Array(OPERATIONS * RESULT_SIZE);
-    inKernel.updateMap('script', KEY, script);
-    inKernel.updateMap('results', KEY, empty);
-    here.map('script').setBytes(KEY, script);
-    here.map('results').setBytes(KEY, empty);
+    const script = encodeScript(operations);
+    const empty = emptyResults();
+    inKernel.updateMap('script', SCRIPT_KEY, script);
+    inKernel.updateMap('results', SCRIPT_KEY, empty);
+    here.map('script').setBytes(SCRIPT_KEY, script);
+    here.map('results').setBytes(SCRIPT_KEY, empty);
     let theirs: ReturnType<Kernel['run']>;
     try {
       theirs = inKernel.run({ program, packet });
@@ -153,7 +116,7 @@ describe.skipIf(!kernel.ok)('packet helpers give what the kernel gives', () => {
     }
     const ours = here.program(program).run({ packet });
     expect(ours.fault).toBeUndefined();
-    expect(describeResults(operations, here.map('results').getBytes(KEY)!)).toEqual(describeResults(operations, inKernel.dumpMap('results')[0]![1]));
+    expect(describeResults(operations, here.map('results').getBytes(SCRIPT_KEY)!)).toEqual(describeResults(operations, inKernel.dumpMap('results')[0]![1]));
     expect(ours.retval).toBe(theirs.retval);
     expect(Buffer.from(ours.packet!).toString('hex')).toBe(Buffer.from(theirs.packet).toString('hex'));
   }
