@@ -12,7 +12,8 @@ const BATCH = 100;
 function prepare(benchmark) {
   const machine = Machine.create();
   const object = machine.load(loadObject(benchmark.object, { name: benchmark.file }));
-  for (const [name, entries] of Object.entries(benchmark.maps ?? {})) for (const { key, value } of entries) object.map(name).set(key, value);
+  for (const [name, entries] of Object.entries(benchmark.maps ?? {}))
+    for (const { key, value } of entries) object.map(name).set(key, value);
   const program = object.program(benchmark.program);
   const outcome = program.run({ packet: benchmark.packet });
   if (outcome.fault) throw new Error(`${benchmark.name}: ${outcome.fault.kind}`);
@@ -22,7 +23,11 @@ function prepare(benchmark) {
 
 function measure(name, run) {
   return new Promise((resolve, reject) => {
-    new Benchmark(name, run, { maxTime: 2, onComplete: (event) => resolve(event.target), onError: (event) => reject(event.target.error) }).run({ async: true });
+    new Benchmark(name, run, {
+      maxTime: 2,
+      onComplete: (event) => resolve(event.target),
+      onError: (event) => reject(event.target.error),
+    }).run({ async: true });
   });
 }
 
@@ -41,7 +46,8 @@ async function kernelNanoseconds(benchmark, object) {
   }
 }
 
-const format = (value, digits = 0) => value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const format = (value, digits = 0) =>
+  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 console.log('program        instructions   interpreter ns   M insns/s   kernel JIT ns   interpreter / kernel');
 let without;
@@ -51,7 +57,8 @@ for (const benchmark of BENCHMARKS) {
   const nanoseconds = (result.stats.mean * 1e9) / BATCH;
   const instructions = Number(outcome.instructions);
   const kernel = await kernelNanoseconds(benchmark, object);
-  if (kernel.retval !== undefined && kernel.retval !== outcome.retval) throw new Error(`${benchmark.name}: the kernel returns ${kernel.retval}, offkernel ${outcome.retval}`);
+  if (kernel.retval !== undefined && kernel.retval !== outcome.retval)
+    throw new Error(`${benchmark.name}: the kernel returns ${kernel.retval}, offkernel ${outcome.retval}`);
   without ??= kernel.reason;
   console.log(
     [

@@ -1,7 +1,7 @@
 // npm run hostile -- [--objects N] [--programs N] [--seed S] [FILE...]
 // Mutated objects and random bytecode against the compiled library: only typed errors and faults, each within 2 s, the
 // process within 512 MiB. The bundled objects are the seeds unless files are given.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { OffkernelError } from '../dist/src/errors.js';
@@ -15,7 +15,11 @@ const LIMIT_BYTES = 512 * 2 ** 20;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { objects: { type: 'string', default: '100000' }, programs: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    objects: { type: 'string', default: '100000' },
+    programs: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '1' },
+  },
 });
 const bundled = new URL('../bpf-objects/', import.meta.url);
 const files = positionals.length
@@ -75,6 +79,9 @@ for (let i = 0; i < programs; i++) {
 }
 if (process.stderr.isTTY) process.stderr.write('\n');
 console.log(`${objects} mutated objects from ${files.length} files, ${programs} random programs, seed ${seed}`);
-for (const [result, count] of Object.entries(tally).sort(([, a], [, b]) => b - a)) console.log(`  ${String(count).padStart(7)} ${result}`);
-console.log(`slowest ${slowest.toFixed(0)} ms, largest process ${(largest / 2 ** 20).toFixed(0)} MiB, ${failures} failures`);
+for (const [result, count] of Object.entries(tally).sort(([, a], [, b]) => b - a))
+  console.log(`  ${String(count).padStart(7)} ${result}`);
+console.log(
+  `slowest ${slowest.toFixed(0)} ms, largest process ${(largest / 2 ** 20).toFixed(0)} MiB, ${failures} failures`,
+);
 process.exitCode = failures ? 1 : 0;

@@ -98,7 +98,8 @@ export class Btf {
   /** The type of an id. Throws LoadError if there is none. */
   type(id: number): BtfType {
     const type = this.types[id];
-    if (!type) throw new LoadError(`BTF type ${id} does not exist (there are ${this.types.length})`, { file: this.name });
+    if (!type)
+      throw new LoadError(`BTF type ${id} does not exist (there are ${this.types.length})`, { file: this.name });
     return type;
   }
 
@@ -151,7 +152,9 @@ export class Btf {
           id = type.type;
           break;
         default:
-          throw new LoadError(`BTF type ${id} (${type.kind}${type.name ? ` ${type.name}` : ''}) has no size`, { file: this.name });
+          throw new LoadError(`BTF type ${id} (${type.kind}${type.name ? ` ${type.name}` : ''}) has no size`, {
+            file: this.name,
+          });
       }
     }
     throw new LoadError(`BTF type ${id} refers to itself`, { file: this.name });
@@ -189,7 +192,9 @@ export class Btf {
         // Dimensions read from the outermost in: int[2][3] is 2 arrays of 3.
         const element = this.#spell(type.type, depth + 1);
         const bracket = element.indexOf('[');
-        return bracket < 0 ? `${element}[${type.count}]` : `${element.slice(0, bracket)}[${type.count}]${element.slice(bracket)}`;
+        return bracket < 0
+          ? `${element}[${type.count}]`
+          : `${element.slice(0, bracket)}[${type.count}]${element.slice(bracket)}`;
       }
       case 'const':
       case 'volatile':
@@ -229,7 +234,8 @@ export class Btf {
   /** The struct or union behind an id. Throws LoadError if it is something else. */
   struct(id: number): BtfStruct {
     const type = this.resolve(id);
-    if (type.kind !== 'struct' && type.kind !== 'union') throw new LoadError(`BTF type ${id} is of kind ${type.kind}, expected a struct`, { file: this.name });
+    if (type.kind !== 'struct' && type.kind !== 'union')
+      throw new LoadError(`BTF type ${id} is of kind ${type.kind}, expected a struct`, { file: this.name });
     return type;
   }
 }
@@ -239,7 +245,8 @@ function readTypes(view: DataView, start: number, end: number, strings: BtfStrin
   let at = start;
   while (at < end) {
     const id = types.length;
-    const wrong = (reason: string): LoadError => new LoadError(`BTF type ${id}: ${reason}`, { file, section: '.BTF', offset: at - start });
+    const wrong = (reason: string): LoadError =>
+      new LoadError(`BTF type ${id}: ${reason}`, { file, section: '.BTF', offset: at - start });
     if (at + TYPE > end) throw wrong('the type section ends within it');
     const info = view.getUint32(at + 4, true);
     const kind = (info >>> 24) & 0x1f;
@@ -265,19 +272,39 @@ function readType(view: DataView, at: number, id: number, kind: number, info: nu
   switch (kind) {
     case 1: {
       const encoding = view.getUint32(body, true);
-      return { ...named, kind: 'int', size: last, signed: ((encoding >>> 24) & 1) === 1, isChar: ((encoding >>> 24) & 2) !== 0, isBool: ((encoding >>> 24) & 4) !== 0, bits: encoding & 0xff, bitOffset: (encoding >>> 16) & 0xff };
+      return {
+        ...named,
+        kind: 'int',
+        size: last,
+        signed: ((encoding >>> 24) & 1) === 1,
+        isChar: ((encoding >>> 24) & 2) !== 0,
+        isBool: ((encoding >>> 24) & 4) !== 0,
+        bits: encoding & 0xff,
+        bitOffset: (encoding >>> 16) & 0xff,
+      };
     }
     case 2:
       return { ...named, kind: 'ptr', type: last };
     case 3:
-      return { ...named, kind: 'array', type: view.getUint32(body, true), indexType: view.getUint32(body + 4, true), count: view.getUint32(body + 8, true) };
+      return {
+        ...named,
+        kind: 'array',
+        type: view.getUint32(body, true),
+        indexType: view.getUint32(body + 4, true),
+        count: view.getUint32(body + 8, true),
+      };
     case 4:
     case 5: {
       const members: BtfMember[] = [];
       for (let i = 0; i < count; i++) {
         const member = body + i * 12;
         const offset = view.getUint32(member + 8, true);
-        members.push({ name: strings.at(view.getUint32(member, true)), type: view.getUint32(member + 4, true), bitOffset: flag ? offset & 0xffffff : offset, bitSize: flag ? offset >>> 24 : 0 });
+        members.push({
+          name: strings.at(view.getUint32(member, true)),
+          type: view.getUint32(member + 4, true),
+          bitOffset: flag ? offset & 0xffffff : offset,
+          bitSize: flag ? offset >>> 24 : 0,
+        });
       }
       return { ...named, kind: kind === 4 ? 'struct' : 'union', size: last, members };
     }
@@ -302,13 +329,20 @@ function readType(view: DataView, at: number, id: number, kind: number, info: nu
     case 12:
       return { ...named, kind: 'func', type: last, linkage: count };
     case 13: {
-      const parameters = Array.from({ length: count }, (_, i) => ({ name: strings.at(view.getUint32(body + i * 8, true)), type: view.getUint32(body + i * 8 + 4, true) }));
+      const parameters = Array.from({ length: count }, (_, i) => ({
+        name: strings.at(view.getUint32(body + i * 8, true)),
+        type: view.getUint32(body + i * 8 + 4, true),
+      }));
       return { ...named, kind: 'funcProto', type: last, parameters };
     }
     case 14:
       return { ...named, kind: 'var', type: last, linkage: view.getUint32(body, true) };
     case 15: {
-      const variables = Array.from({ length: count }, (_, i) => ({ type: view.getUint32(body + i * 12, true), offset: view.getUint32(body + i * 12 + 4, true), size: view.getUint32(body + i * 12 + 8, true) }));
+      const variables = Array.from({ length: count }, (_, i) => ({
+        type: view.getUint32(body + i * 12, true),
+        offset: view.getUint32(body + i * 12 + 4, true),
+        size: view.getUint32(body + i * 12 + 8, true),
+      }));
       return { ...named, kind: 'datasec', size: last, variables };
     }
     case 16:
@@ -320,8 +354,12 @@ function readType(view: DataView, at: number, id: number, kind: number, info: nu
     default: {
       const values: BtfEnumerator[] = [];
       for (let i = 0; i < count; i++) {
-        const value = (BigInt(view.getUint32(body + i * 12 + 8, true)) << 32n) | BigInt(view.getUint32(body + i * 12 + 4, true));
-        values.push({ name: strings.at(view.getUint32(body + i * 12, true)), value: flag ? BigInt.asIntN(64, value) : value });
+        const value =
+          (BigInt(view.getUint32(body + i * 12 + 8, true)) << 32n) | BigInt(view.getUint32(body + i * 12 + 4, true));
+        values.push({
+          name: strings.at(view.getUint32(body + i * 12, true)),
+          value: flag ? BigInt.asIntN(64, value) : value,
+        });
       }
       return { ...named, kind: 'enum64', size: last, signed: flag, values };
     }
@@ -332,7 +370,11 @@ function readType(view: DataView, at: number, id: number, kind: number, info: nu
 function checkReferences(types: readonly BtfType[], file: string): void {
   for (const type of types) {
     for (const id of referencesOf(type)) {
-      if (id >= types.length) throw new LoadError(`BTF type ${type.id} (${type.kind}${type.name ? ` ${type.name}` : ''}) refers to type ${id}, which does not exist`, { file, section: '.BTF' });
+      if (id >= types.length)
+        throw new LoadError(
+          `BTF type ${type.id} (${type.kind}${type.name ? ` ${type.name}` : ''}) refers to type ${id}, which does not exist`,
+          { file, section: '.BTF' },
+        );
     }
   }
 }

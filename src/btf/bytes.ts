@@ -40,7 +40,10 @@ export function parseInteger(value: unknown, path: string): bigint {
     const text = value.trim();
     return text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text);
   }
-  const shown = typeof value === 'object' ? JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner)) : `'${value}'`;
+  const shown =
+    typeof value === 'object'
+      ? JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner))
+      : `'${value}'`;
   throw new UsageError(`${path}: expected a number, not ${shown}`);
 }
 

@@ -33,7 +33,6 @@ interface Access {
   bitSize: number;
 }
 
-
 const EXISTENCE = new Set<number>([Kind.FIELD_EXISTS, Kind.TYPE_EXISTS, Kind.ENUMVAL_EXISTS, Kind.TYPE_MATCHES]);
 
 /** Name without the `___flavour` suffix. */
@@ -52,17 +51,30 @@ function sameKind(a: BtfType, b: BtfType): boolean {
  * kernel's BTF, or `local` itself, which leaves every field where it is. Returns a line for each relocation that names something
  * the target lacks; those instructions are poisoned and fault when reached.
  */
-export function relocateCore(instructions: Uint8Array, relocations: readonly CoreRelocation[], local: Btf, target: Btf): string[] {
+export function relocateCore(
+  instructions: Uint8Array,
+  relocations: readonly CoreRelocation[],
+  local: Btf,
+  target: Btf,
+): string[] {
   const warnings: string[] = [];
   const candidates = new Candidates(target);
   for (const relocation of relocations) {
     if (relocation.insnOffset % 8 || relocation.insnOffset + 8 > instructions.length) {
-      throw new LoadError(`CO-RE relocation at byte ${relocation.insnOffset}, outside of the code`, { file: local.name });
+      throw new LoadError(`CO-RE relocation at byte ${relocation.insnOffset}, outside of the code`, {
+        file: local.name,
+      });
     }
     const result = resolve(relocation, local, target, candidates);
-    const view = new DataView(instructions.buffer, instructions.byteOffset + relocation.insnOffset, instructions.length - relocation.insnOffset);
+    const view = new DataView(
+      instructions.buffer,
+      instructions.byteOffset + relocation.insnOffset,
+      instructions.length - relocation.insnOffset,
+    );
     if (result === undefined) {
-      warnings.push(`insn ${relocation.insnOffset / 8}: ${describe(relocation, local)} does not exist in ${target.name}; the instruction is poisoned`);
+      warnings.push(
+        `insn ${relocation.insnOffset / 8}: ${describe(relocation, local)} does not exist in ${target.name}; the instruction is poisoned`,
+      );
       poison(view);
     } else patch(view, result, relocation, local, warnings);
   }
@@ -118,16 +130,27 @@ function resolve(relocation: CoreRelocation, local: Btf, target: Btf, candidates
   if (kind === Kind.TYPE_ID_LOCAL) return { value: BigInt(relocation.typeId) };
   const type = skipModifiers(local, relocation.typeId);
   const found = local === target ? [type] : candidates.of(type);
-  if (kind === Kind.TYPE_EXISTS || kind === Kind.TYPE_MATCHES || kind === Kind.TYPE_ID_TARGET || kind === Kind.TYPE_SIZE) {
-    const match = found.find((candidate) => compatible(local, type.id, target, candidate.id, kind === Kind.TYPE_MATCHES, 0));
+  if (
+    kind === Kind.TYPE_EXISTS ||
+    kind === Kind.TYPE_MATCHES ||
+    kind === Kind.TYPE_ID_TARGET ||
+    kind === Kind.TYPE_SIZE
+  ) {
+    const match = found.find((candidate) =>
+      compatible(local, type.id, target, candidate.id, kind === Kind.TYPE_MATCHES, 0),
+    );
     if (kind === Kind.TYPE_EXISTS || kind === Kind.TYPE_MATCHES) return { value: match ? 1n : 0n };
     if (!match) return undefined;
     return { value: BigInt(kind === Kind.TYPE_SIZE ? target.size(match.id) : match.id) };
   }
-  if (kind === Kind.ENUMVAL_EXISTS || kind === Kind.ENUMVAL_VALUE) return resolveEnumerator(relocation, type, local, found);
+  if (kind === Kind.ENUMVAL_EXISTS || kind === Kind.ENUMVAL_VALUE)
+    return resolveEnumerator(relocation, type, local, found);
   const indices = steps(relocation.access, relocation, local);
   const localAccess = follow(local, type.id, indices);
-  if (!localAccess) throw new LoadError(`CO-RE access string '${relocation.access}' does not fit ${local.typeName(type.id)}`, { file: local.name });
+  if (!localAccess)
+    throw new LoadError(`CO-RE access string '${relocation.access}' does not fit ${local.typeName(type.id)}`, {
+      file: local.name,
+    });
   for (const candidate of found) {
     const access = local === target ? localAccess : match(local, type.id, indices, target, candidate.id);
     if (access) return fieldValue(kind, access, target, localAccess, local);
@@ -135,10 +158,18 @@ function resolve(relocation: CoreRelocation, local: Btf, target: Btf, candidates
   return EXISTENCE.has(kind) ? { value: 0n } : undefined;
 }
 
-function resolveEnumerator(relocation: CoreRelocation, type: BtfType, local: Btf, found: BtfType[]): Result | undefined {
+function resolveEnumerator(
+  relocation: CoreRelocation,
+  type: BtfType,
+  local: Btf,
+  found: BtfType[],
+): Result | undefined {
   const index = steps(relocation.access, relocation, local)[0]!;
   const wanted = type.kind === 'enum' || type.kind === 'enum64' ? type.values[index] : undefined;
-  if (!wanted) throw new LoadError(`CO-RE access string '${relocation.access}' does not fit ${local.typeName(type.id)}`, { file: local.name });
+  if (!wanted)
+    throw new LoadError(`CO-RE access string '${relocation.access}' does not fit ${local.typeName(type.id)}`, {
+      file: local.name,
+    });
   for (const candidate of found) {
     if (candidate.kind !== 'enum' && candidate.kind !== 'enum64') continue;
     const value = candidate.values.find(({ name }) => essential(name) === essential(wanted.name));
@@ -178,11 +209,19 @@ function follow(btf: Btf, root: number, indices: readonly number[]): Access | un
 
 function sizeOf(btf: Btf, id: number): number {
   const type = btf.resolve(id);
-  return type.kind === 'void' || type.kind === 'func' || type.kind === 'funcProto' || type.kind === 'fwd' ? 0 : btf.size(id);
+  return type.kind === 'void' || type.kind === 'func' || type.kind === 'funcProto' || type.kind === 'fwd'
+    ? 0
+    : btf.size(id);
 }
 
 /** Finds in `target` what an access string of `local` names: members by name, array elements by index. */
-function match(local: Btf, localRoot: number, indices: readonly number[], target: Btf, targetRoot: number): Access | undefined {
+function match(
+  local: Btf,
+  localRoot: number,
+  indices: readonly number[],
+  target: Btf,
+  targetRoot: number,
+): Access | undefined {
   let localId = localRoot;
   let at: Access = { typeId: targetRoot, bitOffset: (indices[0] ?? 0) * sizeOf(target, targetRoot) * 8, bitSize: 0 };
   for (const index of indices.slice(1)) {
@@ -191,7 +230,11 @@ function match(local: Btf, localRoot: number, indices: readonly number[], target
     if (localType.kind === 'array') {
       if (targetType.kind !== 'array') return undefined;
       if (index >= targetType.count && targetType.count !== 0) return undefined;
-      at = { typeId: targetType.type, bitOffset: at.bitOffset + index * sizeOf(target, targetType.type) * 8, bitSize: 0 };
+      at = {
+        typeId: targetType.type,
+        bitOffset: at.bitOffset + index * sizeOf(target, targetType.type) * 8,
+        bitSize: 0,
+      };
       localId = localType.type;
       continue;
     }
@@ -231,12 +274,20 @@ function compatibleField(local: Btf, localId: number, target: Btf, targetId: num
   const isComposite = (type: BtfType): boolean => type.kind === 'struct' || type.kind === 'union';
   if (isComposite(a) && isComposite(b)) return true;
   if (!sameKind(a, b)) return false;
-  if (a.kind === 'fwd' || a.kind === 'enum' || a.kind === 'enum64') return !a.name || !b.name || essential(a.name) === essential(b.name);
+  if (a.kind === 'fwd' || a.kind === 'enum' || a.kind === 'enum64')
+    return !a.name || !b.name || essential(a.name) === essential(b.name);
   return a.kind === 'ptr' || a.kind === 'float' || a.kind === 'int';
 }
 
 /** Type compatibility for TYPE_EXISTS and friends (bpf_core_types_are_compat); `strict` compares members too (TYPE_MATCHES). */
-function compatible(local: Btf, localId: number, target: Btf, targetId: number, strict: boolean, depth: number): boolean {
+function compatible(
+  local: Btf,
+  localId: number,
+  target: Btf,
+  targetId: number,
+  strict: boolean,
+  depth: number,
+): boolean {
   if (depth > DEEPEST) return false;
   const a = local.resolve(localId);
   const b = target.resolve(targetId);
@@ -245,13 +296,21 @@ function compatible(local: Btf, localId: number, target: Btf, targetId: number, 
   if (a.kind === 'array' && b.kind === 'array') return compatible(local, a.type, target, b.type, strict, depth + 1);
   if (a.kind === 'funcProto' && b.kind === 'funcProto') {
     if (a.parameters.length !== b.parameters.length) return false;
-    return compatible(local, a.type, target, b.type, strict, depth + 1) && a.parameters.every((parameter, i) => compatible(local, parameter.type, target, b.parameters[i]!.type, strict, depth + 1));
+    return (
+      compatible(local, a.type, target, b.type, strict, depth + 1) &&
+      a.parameters.every((parameter, i) =>
+        compatible(local, parameter.type, target, b.parameters[i]!.type, strict, depth + 1),
+      )
+    );
   }
   if (!strict) return true;
   if ((a.kind === 'struct' || a.kind === 'union') && (b.kind === 'struct' || b.kind === 'union')) {
     return a.members.every((member) => {
       const found = member.name ? findMember(target, b.id, member.name, 0) : undefined;
-      return !member.name || (found !== undefined && compatible(local, member.type, target, found.typeId, depth < 1, depth + 1));
+      return (
+        !member.name ||
+        (found !== undefined && compatible(local, member.type, target, found.typeId, depth < 1, depth + 1))
+      );
     });
   }
   if ((a.kind === 'enum' || a.kind === 'enum64') && (b.kind === 'enum' || b.kind === 'enum64')) {
@@ -265,7 +324,11 @@ function compatible(local: Btf, localId: number, target: Btf, targetId: number, 
 function unitOf(access: Access, btf: Btf): { offset: number; size: number } {
   let size = sizeOf(btf, access.typeId);
   if (!access.bitSize) {
-    if (access.bitOffset % 8) throw new LoadError(`a member of ${btf.typeName(access.typeId)} lies at bit ${access.bitOffset} but is no bitfield`, { file: btf.name });
+    if (access.bitOffset % 8)
+      throw new LoadError(
+        `a member of ${btf.typeName(access.typeId)} lies at bit ${access.bitOffset} but is no bitfield`,
+        { file: btf.name },
+      );
     return { offset: access.bitOffset / 8, size };
   }
   if (size < 1) throw new LoadError('a bitfield of a type without size', { file: btf.name });
@@ -291,7 +354,9 @@ function fieldValue(kind: Kind, access: Access, target: Btf, localAccess: Access
     case Kind.FIELD_BYTE_OFFSET: {
       // The width of a plain load follows the field's; arrays and structs are not loaded in one piece.
       const isScalar = ['int', 'ptr', 'enum', 'enum64', 'float'].includes(target.resolve(access.typeId).kind);
-      return isScalar && !access.bitSize ? { value: BigInt(unit.offset), size: unit.size, localSize: unitOf(localAccess, local).size } : { value: BigInt(unit.offset) };
+      return isScalar && !access.bitSize
+        ? { value: BigInt(unit.offset), size: unit.size, localSize: unitOf(localAccess, local).size }
+        : { value: BigInt(unit.offset) };
     }
     case Kind.FIELD_BYTE_SIZE:
       return { value: BigInt(unit.size) };
@@ -342,12 +407,14 @@ function patch(view: DataView, result: Result, relocation: CoreRelocation, local
       if (result.value <= 0x7fffn) {
         view.setInt16(2, Number(result.value), true);
         const width = WIDTHS[result.size ?? 0];
-        if (result.size !== result.localSize && width !== undefined && (opcode & 7) === 1) view.setUint8(0, (opcode & ~0x18) | width);
+        if (result.size !== result.localSize && width !== undefined && (opcode & 7) === 1)
+          view.setUint8(0, (opcode & ~0x18) | width);
         return;
       }
       break;
   }
-  warnings.push(`insn ${relocation.insnOffset / 8}: a CO-RE relocation of ${describe(relocation, local)} does not fit the instruction; it is poisoned`);
+  warnings.push(
+    `insn ${relocation.insnOffset / 8}: a CO-RE relocation of ${describe(relocation, local)} does not fit the instruction; it is poisoned`,
+  );
   poison(view);
 }
-

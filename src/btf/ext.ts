@@ -39,7 +39,11 @@ export class BtfExt {
   readonly lineInfo: ReadonlyMap<string, readonly LineRecord[]>;
   readonly coreRelocations: ReadonlyMap<string, readonly CoreRelocation[]>;
 
-  private constructor(funcInfo: BtfExt['funcInfo'], lineInfo: BtfExt['lineInfo'], coreRelocations: BtfExt['coreRelocations']) {
+  private constructor(
+    funcInfo: BtfExt['funcInfo'],
+    lineInfo: BtfExt['lineInfo'],
+    coreRelocations: BtfExt['coreRelocations'],
+  ) {
     this.funcInfo = funcInfo;
     this.lineInfo = lineInfo;
     this.coreRelocations = coreRelocations;
@@ -59,21 +63,53 @@ export class BtfExt {
       return data.subarray(start, start + length);
     };
     const strings = btf.strings;
-    const funcInfo = readRecords(part(8), 8, strings, name, (record, at): FunctionInfo => ({ insnOffset: record.getUint32(at, true), typeId: record.getUint32(at + 4, true) }));
+    const funcInfo = readRecords(
+      part(8),
+      8,
+      strings,
+      name,
+      (record, at): FunctionInfo => ({
+        insnOffset: record.getUint32(at, true),
+        typeId: record.getUint32(at + 4, true),
+      }),
+    );
     const lineInfo = readRecords(part(16), 16, strings, name, (record, at): LineRecord => {
       const position = record.getUint32(at + 12, true);
-      return { insnOffset: record.getUint32(at, true), file: strings.at(record.getUint32(at + 4, true)), text: strings.at(record.getUint32(at + 8, true)), line: position >>> 10, column: position & 0x3ff };
+      return {
+        insnOffset: record.getUint32(at, true),
+        file: strings.at(record.getUint32(at + 4, true)),
+        text: strings.at(record.getUint32(at + 8, true)),
+        line: position >>> 10,
+        column: position & 0x3ff,
+      };
     });
     const coreRelocations =
       header >= HEADER_WITH_CORE
-        ? readRecords(part(24), 16, strings, name, (record, at): CoreRelocation => ({ insnOffset: record.getUint32(at, true), typeId: record.getUint32(at + 4, true), access: strings.at(record.getUint32(at + 8, true)), kind: record.getUint32(at + 12, true) }))
+        ? readRecords(
+            part(24),
+            16,
+            strings,
+            name,
+            (record, at): CoreRelocation => ({
+              insnOffset: record.getUint32(at, true),
+              typeId: record.getUint32(at + 4, true),
+              access: strings.at(record.getUint32(at + 8, true)),
+              kind: record.getUint32(at + 12, true),
+            }),
+          )
         : new Map<string, CoreRelocation[]>();
     return new BtfExt(funcInfo, lineInfo, coreRelocations);
   }
 }
 
 /** One info part: record size, then per section a name, a count and the records (which may be longer than we know). */
-function readRecords<T>(bytes: Uint8Array, smallest: number, strings: BtfStrings, file: string, read: (view: DataView, at: number) => T): Map<string, T[]> {
+function readRecords<T>(
+  bytes: Uint8Array,
+  smallest: number,
+  strings: BtfStrings,
+  file: string,
+  read: (view: DataView, at: number) => T,
+): Map<string, T[]> {
   const result = new Map<string, T[]>();
   if (bytes.length === 0) return result;
   const wrong = (reason: string): LoadError => new LoadError(reason, { file, section: '.BTF.ext' });
@@ -87,7 +123,8 @@ function readRecords<T>(bytes: Uint8Array, smallest: number, strings: BtfStrings
     const section = strings.at(view.getUint32(at, true));
     const count = view.getUint32(at + 4, true);
     at += 8;
-    if (at + count * size > bytes.length) throw wrong(`section ${section} announces ${count} records, more than there are`);
+    if (at + count * size > bytes.length)
+      throw wrong(`section ${section} announces ${count} records, more than there are`);
     const records = result.get(section) ?? [];
     for (let i = 0; i < count; i++) records.push(read(view, at + i * size));
     result.set(section, records);

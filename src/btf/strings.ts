@@ -17,7 +17,10 @@ export class BtfStrings {
     if (offset === 0) return '';
     const known = this.#known.get(offset);
     if (known !== undefined) return known;
-    if (offset >= this.#bytes.length) throw new LoadError(`BTF string offset ${offset} lies outside the string section (${this.#bytes.length} bytes)`, { file: this.#file });
+    if (offset >= this.#bytes.length)
+      throw new LoadError(`BTF string offset ${offset} lies outside the string section (${this.#bytes.length} bytes)`, {
+        file: this.#file,
+      });
     const end = this.#bytes.indexOf(0, offset);
     if (end < 0) throw new LoadError(`BTF string at offset ${offset} has no end`, { file: this.#file });
     const text = this.#decoder.decode(this.#bytes.subarray(offset, end));

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.js';
 import { didYouMean } from '../text.js';
-import { bytesFromHex, bytesOfText, hexOf, intFromBytes, intToBytes, parseInteger } from './bytes.js';
 import type { Btf, BtfEnum, BtfMember, BtfStruct, BtfType } from './btf.js';
+import { bytesFromHex, bytesOfText, hexOf, intFromBytes, intToBytes, parseInteger } from './bytes.js';
 import { isModifier } from './types.js';
 
 /**
@@ -51,7 +51,8 @@ function integerValue(bytes: Uint8Array, signed: boolean): number | bigint {
 /** Decodes bytes of a type. Throws UsageError if there are too few, LoadError for types without size. */
 export function decodeValue(btf: Btf, typeId: number, bytes: Uint8Array, hint?: FieldHint): unknown {
   const size = btf.size(typeId);
-  if (bytes.length < size) throw new UsageError(`${btf.typeName(typeId)} has ${size} bytes, only ${bytes.length} given`);
+  if (bytes.length < size)
+    throw new UsageError(`${btf.typeName(typeId)} has ${size} bytes, only ${bytes.length} given`);
   if (size > LARGEST) throw new UsageError(`${btf.typeName(typeId)} of ${size} bytes is too large to be shown`);
   return decode(btf, typeId, bytes.subarray(0, size), 0, hint);
 }
@@ -93,7 +94,7 @@ function enumName(type: BtfEnum, value: bigint): string | number | bigint {
   return type.size <= 4 ? Number(value) : value;
 }
 
-function isByte(btf: Btf, type: BtfType): boolean {
+function isByte(type: BtfType): boolean {
   return type.kind === 'int' && type.size === 1 && !type.isBool;
 }
 
@@ -102,14 +103,28 @@ function isText(type: BtfType): boolean {
   return type.kind === 'int' && type.size === 1 && (type.name === 'char' || type.isChar);
 }
 
-function decodeArray(btf: Btf, type: Extract<BtfType, { kind: 'array' }>, bytes: Uint8Array, depth: number, hint: FieldHint | undefined): unknown {
+function decodeArray(
+  btf: Btf,
+  type: Extract<BtfType, { kind: 'array' }>,
+  bytes: Uint8Array,
+  depth: number,
+  hint: FieldHint | undefined,
+): unknown {
   const element = btf.resolve(type.type);
-  if (isByte(btf, element)) return isText(element) ? (bytesOfText.decode(bytes) ?? hexOf(bytes)) : hexOf(bytes);
+  if (isByte(element)) return isText(element) ? (bytesOfText.decode(bytes) ?? hexOf(bytes)) : hexOf(bytes);
   const size = type.count ? bytes.length / type.count : 0;
-  return Array.from({ length: type.count }, (_, i) => decode(btf, type.type, bytes.subarray(i * size, (i + 1) * size), depth + 1, hint));
+  return Array.from({ length: type.count }, (_, i) =>
+    decode(btf, type.type, bytes.subarray(i * size, (i + 1) * size), depth + 1, hint),
+  );
 }
 
-function decodeStruct(btf: Btf, type: BtfStruct, bytes: Uint8Array, depth: number, hint: FieldHint | undefined): Record<string, unknown> {
+function decodeStruct(
+  btf: Btf,
+  type: BtfStruct,
+  bytes: Uint8Array,
+  depth: number,
+  hint: FieldHint | undefined,
+): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const member of type.members) {
     const value = decodeMember(btf, type, member, bytes, depth, hint);
@@ -119,13 +134,21 @@ function decodeStruct(btf: Btf, type: BtfStruct, bytes: Uint8Array, depth: numbe
   return result;
 }
 
-function decodeMember(btf: Btf, struct: BtfStruct, member: BtfMember, bytes: Uint8Array, depth: number, hint: FieldHint | undefined): unknown {
+function decodeMember(
+  btf: Btf,
+  struct: BtfStruct,
+  member: BtfMember,
+  bytes: Uint8Array,
+  depth: number,
+  hint: FieldHint | undefined,
+): unknown {
   const resolved = btf.resolve(member.type);
   const bits = bitfieldWidth(member, resolved);
   if (bits) {
     const raw = readBits(bytes, member.bitOffset, bits);
     if (resolved.kind === 'int' && resolved.isBool) return raw !== 0n;
-    const signed = (resolved.kind === 'int' || resolved.kind === 'enum' || resolved.kind === 'enum64') && resolved.signed;
+    const signed =
+      (resolved.kind === 'int' || resolved.kind === 'enum' || resolved.kind === 'enum64') && resolved.signed;
     const value = signed ? BigInt.asIntN(bits, raw) : raw;
     if (resolved.kind === 'enum' || resolved.kind === 'enum64') return enumName(resolved, value);
     return bits <= 32 ? Number(value) : value;
@@ -225,11 +248,19 @@ function inRange(value: bigint, bits: number, signed: boolean, path: string): bi
   // A negative number for an unsigned field (-1 for all ones) is what C programmers write.
   const accepted = signed ? lowest : -(1n << BigInt(bits - 1));
   const highest = signed ? (1n << BigInt(bits - 1)) - 1n : (1n << BigInt(bits)) - 1n;
-  if (value < accepted || value > highest) throw new UsageError(`${path}: ${value} is out of range ${lowest}..${highest}`);
+  if (value < accepted || value > highest)
+    throw new UsageError(`${path}: ${value} is out of range ${lowest}..${highest}`);
   return value;
 }
 
-function encodeInteger(btf: Btf, typeId: number, type: Extract<BtfType, { kind: 'int' }>, value: unknown, into: Uint8Array, path: string): void {
+function encodeInteger(
+  btf: Btf,
+  typeId: number,
+  type: Extract<BtfType, { kind: 'int' }>,
+  value: unknown,
+  into: Uint8Array,
+  path: string,
+): void {
   if (typeof value === 'boolean') {
     into[0] = value ? 1 : 0;
     return;
@@ -249,7 +280,9 @@ function enumValue(type: BtfEnum, value: unknown, path: string): bigint {
     if (named) return named.value;
     if (!/^-?(0x)?[0-9a-f]+$/i.test(value)) {
       const names = type.values.map(({ name }) => name);
-      throw new UsageError(`${path}: no enumerator ${value}${didYouMean(value, names)}; there are: ${names.slice(0, 20).join(', ')}`);
+      throw new UsageError(
+        `${path}: no enumerator ${value}${didYouMean(value, names)}; there are: ${names.slice(0, 20).join(', ')}`,
+      );
     }
   }
   return inRange(parseInteger(value, path), type.size * 8, type.signed, path);
@@ -264,18 +297,32 @@ function rawBytes(value: unknown, size: number, path: string): Uint8Array {
     const bytes = bytesOfText.address(value, size) ?? bytesFromHex(value);
     if (bytes && bytes.length <= size) return bytes;
   }
-  if (Array.isArray(value) && value.every((item) => typeof item === 'number' || typeof item === 'bigint') && value.length <= size) {
+  if (
+    Array.isArray(value) &&
+    value.every((item) => typeof item === 'number' || typeof item === 'bigint') &&
+    value.length <= size
+  ) {
     return Uint8Array.from(value, (item) => Number(inRange(BigInt(item), 8, false, path)));
   }
-  throw new UsageError(`${path}: expected hex or an address of up to ${size} bytes, not ${JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner))}`);
+  throw new UsageError(
+    `${path}: expected hex or an address of up to ${size} bytes, not ${JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner))}`,
+  );
 }
 
-function encodeArray(btf: Btf, type: Extract<BtfType, { kind: 'array' }>, value: unknown, into: Uint8Array, path: string, depth: number): void {
+function encodeArray(
+  btf: Btf,
+  type: Extract<BtfType, { kind: 'array' }>,
+  value: unknown,
+  into: Uint8Array,
+  path: string,
+  depth: number,
+): void {
   const element = btf.resolve(type.type);
-  if (isByte(btf, element) && !(Array.isArray(value) && value.length <= type.count)) {
+  if (isByte(element) && !(Array.isArray(value) && value.length <= type.count)) {
     if (isText(element) && typeof value === 'string') {
       const text = new TextEncoder().encode(value);
-      if (text.length > into.length) throw new UsageError(`${path}: the text has ${text.length} bytes, at most ${into.length} fit`);
+      if (text.length > into.length)
+        throw new UsageError(`${path}: the text has ${text.length} bytes, at most ${into.length} fit`);
       into.set(text);
       return;
     }
@@ -283,7 +330,8 @@ function encodeArray(btf: Btf, type: Extract<BtfType, { kind: 'array' }>, value:
     return;
   }
   // Addresses in arrays of words (__be32 ip6[4]) as well.
-  const address = typeof value === 'string' ? (bytesOfText.address(value, into.length) ?? bytesFromHex(value)) : undefined;
+  const address =
+    typeof value === 'string' ? (bytesOfText.address(value, into.length) ?? bytesFromHex(value)) : undefined;
   if (address && address.length <= into.length) {
     into.set(address);
     return;
@@ -291,7 +339,8 @@ function encodeArray(btf: Btf, type: Extract<BtfType, { kind: 'array' }>, value:
   if (!Array.isArray(value)) throw new UsageError(`${path}: expected a list of up to ${type.count} values`);
   if (value.length > type.count) throw new UsageError(`${path}: ${value.length} values, at most ${type.count} fit`);
   const size = type.count ? into.length / type.count : 0;
-  for (const [i, item] of value.entries()) encode(btf, type.type, item, into.subarray(i * size, (i + 1) * size), `${path}[${i}]`, depth + 1);
+  for (const [i, item] of value.entries())
+    encode(btf, type.type, item, into.subarray(i * size, (i + 1) * size), `${path}[${i}]`, depth + 1);
 }
 
 interface Place {
@@ -301,7 +350,13 @@ interface Place {
 }
 
 /** Members by name, those of anonymous structs and unions included. */
-function membersOf(btf: Btf, type: BtfStruct, base: number, depth: number, into: Map<string, Place>): Map<string, Place> {
+function membersOf(
+  btf: Btf,
+  type: BtfStruct,
+  base: number,
+  depth: number,
+  into: Map<string, Place>,
+): Map<string, Place> {
   if (depth > DEEPEST) return into;
   for (const member of type.members) {
     const bitOffset = base + member.bitOffset;
@@ -338,7 +393,10 @@ function encodeStruct(btf: Btf, type: BtfStruct, value: unknown, into: Uint8Arra
   const written = new Map<number, { name: string; value: number }>();
   for (const [name, item] of Object.entries(value)) {
     const found = members.get(name);
-    if (!found) throw new UsageError(`${path} has no field ${name}${didYouMean(name, [...members.keys()])}; there are: ${[...members.keys()].join(', ')}`);
+    if (!found)
+      throw new UsageError(
+        `${path} has no field ${name}${didYouMean(name, [...members.keys()])}; there are: ${[...members.keys()].join(', ')}`,
+      );
     const before = into.slice();
     encodeMember(btf, found, item, into, `${path}.${name}`, depth);
     noteWritten(btf, found, before, into, name, written, path);
@@ -350,16 +408,36 @@ function encodeMember(btf: Btf, place: Place, value: unknown, into: Uint8Array, 
   const bits = bitfieldWidth(place.member, resolved);
   if (bits) {
     const signed = resolved.kind === 'int' && resolved.signed;
-    const number = resolved.kind === 'enum' || resolved.kind === 'enum64' ? enumValue(resolved, value, path) : typeof value === 'boolean' ? BigInt(value) : parseInteger(value, path);
+    const number =
+      resolved.kind === 'enum' || resolved.kind === 'enum64'
+        ? enumValue(resolved, value, path)
+        : typeof value === 'boolean'
+          ? BigInt(value)
+          : parseInteger(value, path);
     writeBits(into, place.bitOffset, bits, inRange(number, bits, signed, path));
     return;
   }
   const start = place.bitOffset >> 3;
-  encode(btf, place.member.type, value, into.subarray(start, start + sizeOrZero(btf, place.member.type)), path, depth + 1);
+  encode(
+    btf,
+    place.member.type,
+    value,
+    into.subarray(start, start + sizeOrZero(btf, place.member.type)),
+    path,
+    depth + 1,
+  );
 }
 
 /** Members of a union share bytes: two given ones must not contradict each other. */
-function noteWritten(btf: Btf, place: Place, before: Uint8Array, after: Uint8Array, name: string, written: Map<number, { name: string; value: number }>, path: string): void {
+function noteWritten(
+  btf: Btf,
+  place: Place,
+  before: Uint8Array,
+  after: Uint8Array,
+  name: string,
+  written: Map<number, { name: string; value: number }>,
+  path: string,
+): void {
   if (bitfieldWidth(place.member, btf.resolve(place.member.type))) return;
   const start = place.bitOffset >> 3;
   for (let at = start; at < start + sizeOrZero(btf, place.member.type); at++) {

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
-import { formatFault, formatFaultLong } from '../machine/fault.js';
 import { runBytecode } from '../machine/bytecode.js';
+import { formatFault, formatFaultLong } from '../machine/fault.js';
 import { readText } from './files.js';
 import { EXIT } from './main.js';
 
@@ -29,18 +29,30 @@ export function execCommand(done: (code: number) => void): Command {
     .option('--budget <n>', 'instruction budget', '100000000')
     .option('-v, --verbose', 'long form of a fault')
     .addHelpText('after', EXAMPLE)
-    .action((memory: string | undefined, options: { program?: string; engine: string; budget: string; verbose?: boolean }) => {
-      if (options.engine !== 'interpreter') throw new UsageError(`no engine ${options.engine}; there is: interpreter`);
-      if (!/^\d+$/.test(options.budget)) throw new UsageError(`--budget takes a number, not '${options.budget}'`);
-      const program = bytesOfHex(options.program ?? readText('-'), 'program');
-      if (!program.length || program.length % 8) throw new UsageError(`the program has ${program.length} bytes; instructions are 8 bytes each`);
-      const result = runBytecode(program, { memory: memory === undefined ? undefined : bytesOfHex(memory, 'memory'), budget: BigInt(options.budget) });
-      if (result.fault) {
-        process.stderr.write(`offkernel: ${options.verbose ? formatFaultLong(result.fault) : formatFault(result.fault)}\n`);
-        done(EXIT.usage);
-        return;
-      }
-      process.stdout.write(`${result.r0.toString(16)}\n`);
-      done(EXIT.ok);
-    });
+    .action(
+      (
+        memory: string | undefined,
+        options: { program?: string; engine: string; budget: string; verbose?: boolean },
+      ) => {
+        if (options.engine !== 'interpreter')
+          throw new UsageError(`no engine ${options.engine}; there is: interpreter`);
+        if (!/^\d+$/.test(options.budget)) throw new UsageError(`--budget takes a number, not '${options.budget}'`);
+        const program = bytesOfHex(options.program ?? readText('-'), 'program');
+        if (!program.length || program.length % 8)
+          throw new UsageError(`the program has ${program.length} bytes; instructions are 8 bytes each`);
+        const result = runBytecode(program, {
+          memory: memory === undefined ? undefined : bytesOfHex(memory, 'memory'),
+          budget: BigInt(options.budget),
+        });
+        if (result.fault) {
+          process.stderr.write(
+            `offkernel: ${options.verbose ? formatFaultLong(result.fault) : formatFault(result.fault)}\n`,
+          );
+          done(EXIT.usage);
+          return;
+        }
+        process.stdout.write(`${result.r0.toString(16)}\n`);
+        done(EXIT.ok);
+      },
+    );
 }

@@ -4,8 +4,8 @@ import { decodeValue } from '../btf/value.js';
 import { OffkernelError } from '../errors.js';
 import { HOST_HELPERS } from '../helpers/host.js';
 import { helperById } from '../helpers/table.js';
-import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../object/spec.js';
 import { callsOf, tailCallsOf } from '../object/calls.js';
+import type { MapSpec, ObjectSpec, ProgramSpec, VariableSpec } from '../object/spec.js';
 import { readObject } from './files.js';
 import { bold, dim, printJson, red, table, yellow } from './format.js';
 import { EXIT } from './main.js';
@@ -40,7 +40,9 @@ function isImplemented(id: number): boolean {
 }
 
 function flagNames(flags: number): string {
-  const names = Object.entries(MapFlag).flatMap(([name, bit]) => (typeof bit === 'number' && flags & bit ? [name] : []));
+  const names = Object.entries(MapFlag).flatMap(([name, bit]) =>
+    typeof bit === 'number' && flags & bit ? [name] : [],
+  );
   return names.join('|') || (flags ? `0x${flags.toString(16)}` : '');
 }
 
@@ -96,7 +98,8 @@ function programReport(spec: ObjectSpec, program: ProgramSpec): Record<string, u
 /** Everything known of an object without running it. */
 export function inspectObject(spec: ObjectSpec): Report {
   const helpers = new Map<number, number>();
-  for (const index of spec.functions.keys()) for (const id of callsOf(spec, index, false)) helpers.set(id, (helpers.get(id) ?? 0) + 1);
+  for (const index of spec.functions.keys())
+    for (const id of callsOf(spec, index, false)) helpers.set(id, (helpers.get(id) ?? 0) + 1);
   return {
     file: spec.name,
     license: spec.license,
@@ -114,7 +117,14 @@ export function inspectObject(spec: ObjectSpec): Report {
       tags: variable.tags,
     })),
     tailCalls: tailCallsOf(spec),
-    helpers: [...helpers].sort(([a], [b]) => a - b).map(([id, functions]) => ({ id, name: helperById(id)?.name ?? `helper_${id}`, implemented: isImplemented(id), functions })),
+    helpers: [...helpers]
+      .sort(([a], [b]) => a - b)
+      .map(([id, functions]) => ({
+        id,
+        name: helperById(id)?.name ?? `helper_${id}`,
+        implemented: isImplemented(id),
+        functions,
+      })),
     externs: spec.externs.map(({ name, kind, weak }) => ({ name, kind, weak })),
     warnings: spec.warnings,
   };
@@ -122,7 +132,8 @@ export function inspectObject(spec: ObjectSpec): Report {
 
 function valueText(value: unknown): string {
   if (value instanceof Uint8Array) return [...value].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (typeof value === 'object') return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner));
+  if (typeof value === 'object')
+    return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? inner.toString() : inner));
   return String(value);
 }
 
@@ -142,7 +153,14 @@ function print(report: Report): void {
   rows(
     'Programs',
     ['name', 'type', 'section', 'insns', 'slots'],
-    list<{ name: string; type: string; attachType: string | null; section: string; instructions: number; slots: { map: string; slot: number }[] }>(report.programs).map((p) => [
+    list<{
+      name: string;
+      type: string;
+      attachType: string | null;
+      section: string;
+      instructions: number;
+      slots: { map: string; slot: number }[];
+    }>(report.programs).map((p) => [
       p.name,
       p.attachType ?? p.type,
       p.section,
@@ -162,24 +180,49 @@ function print(report: Report): void {
       [m.flags, m.pinning ? `pinning ${m.pinning}` : '', m.readOnly ? 'read-only' : ''].filter(Boolean).join(' '),
     ]),
   );
-  const variables = list<{ name: string; section: string; type: string; size: number; config: boolean; default: unknown; tags: string[] }>(report.variables);
-  const variableRows = (config: boolean): string[][] => variables.filter((v) => v.config === config).map((v) => [v.name, typed(v.type, v.size), v.section, valueText(v.default), v.tags.join('; ')]);
+  const variables = list<{
+    name: string;
+    section: string;
+    type: string;
+    size: number;
+    config: boolean;
+    default: unknown;
+    tags: string[];
+  }>(report.variables);
+  const variableRows = (config: boolean): string[][] =>
+    variables
+      .filter((v) => v.config === config)
+      .map((v) => [v.name, typed(v.type, v.size), v.section, valueText(v.default), v.tags.join('; ')]);
   rows('Configuration', ['name', 'type', 'section', 'default', 'tags'], variableRows(true));
   rows('Globals', ['name', 'type', 'section', 'initial', 'tags'], variableRows(false));
   rows(
     'Tail calls',
     ['from', 'map', 'slot', 'to'],
-    list<{ from: string; map: string; slot: number | null; to: string | null }>(report.tailCalls).map((t) => [t.from, t.map, t.slot === null ? 'variable' : String(t.slot), t.to ?? dim('(empty in the object)')]),
+    list<{ from: string; map: string; slot: number | null; to: string | null }>(report.tailCalls).map((t) => [
+      t.from,
+      t.map,
+      t.slot === null ? 'variable' : String(t.slot),
+      t.to ?? dim('(empty in the object)'),
+    ]),
   );
   rows(
     'Helpers',
     ['id', 'name', 'functions', ''],
-    list<{ id: number; name: string; implemented: boolean; functions: number }>(report.helpers).map((h) => [String(h.id), h.name, String(h.functions), h.implemented ? '' : red('not implemented: a call ends in a fault')]),
+    list<{ id: number; name: string; implemented: boolean; functions: number }>(report.helpers).map((h) => [
+      String(h.id),
+      h.name,
+      String(h.functions),
+      h.implemented ? '' : red('not implemented: a call ends in a fault'),
+    ]),
   );
   rows(
     'Externs',
     ['name', 'kind', ''],
-    list<{ name: string; kind: string; weak: boolean }>(report.externs).map((e) => [e.name, e.kind, e.weak ? 'weak' : '']),
+    list<{ name: string; kind: string; weak: boolean }>(report.externs).map((e) => [
+      e.name,
+      e.kind,
+      e.weak ? 'weak' : '',
+    ]),
   );
   for (const warning of report.warnings) write(`${yellow('warning')}: ${warning}`);
 }

@@ -10,7 +10,9 @@ export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 function version(): string {
   // dist/src/cli/main.js lies three levels below package.json.
-  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return manifest.version;
 }
 

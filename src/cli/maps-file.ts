@@ -1,4 +1,4 @@
-import { LineCounter, type Node, isMap, isNode, parseDocument } from 'yaml';
+import { isMap, isNode, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { OffkernelError, UsageError } from '../errors.js';
 import type { LoadedObject } from '../machine/loaded.js';
@@ -29,11 +29,14 @@ export function readMapsFile(path: string): MapsFile {
     const offset = isNode(node) ? node.range?.[0] : undefined;
     return offset === undefined ? path : `${path}:${lines.linePos(offset).line}`;
   };
-  if (document.contents !== null && !isMap(document.contents)) throw new UsageError(`${lineOf([])}: expected map names with their contents`);
+  if (document.contents !== null && !isMap(document.contents))
+    throw new UsageError(`${lineOf([])}: expected map names with their contents`);
   const parsed = schema.safeParse(document.toJS({ mapAsMap: false }) ?? {});
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw new UsageError(`${lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: expected a list of {key, value}, a list of values, or keys with their values`);
+    throw new UsageError(
+      `${lineOf(issue.path as (string | number)[])}: ${issue.path.join('.')}: expected a list of {key, value}, a list of values, or keys with their values`,
+    );
   }
   return { maps: parsed.data, place: (map, index) => lineOf(index === undefined ? [map] : [map, index]) };
 }

@@ -19,7 +19,11 @@ export function faultJson(fault: Fault): Record<string, unknown> {
     source: fault.line ? `${fault.line.file}:${fault.line.line}` : null,
     helper: fault.helper ?? null,
     registers: fault.registers.map((value) => `0x${value.toString(16)}`),
-    calls: fault.calls.map((frame) => ({ function: frame.function, instruction: frame.instruction, source: frame.line ? `${frame.line.file}:${frame.line.line}` : null })),
+    calls: fault.calls.map((frame) => ({
+      function: frame.function,
+      instruction: frame.instruction,
+      source: frame.line ? `${frame.line.file}:${frame.line.line}` : null,
+    })),
   };
 }
 
@@ -49,7 +53,9 @@ export function outcomeJson(object: LoadedObject, program: Program, outcome: Out
     tailCalls: outcome.tailCalls,
     redirect: outcome.redirect ?? null,
     events: outcome.events.map(eventJson),
-    maps: Object.fromEntries([...outcome.maps].map(([name, changes]) => [name, changes.map((change) => changeJson(object, name, change))])),
+    maps: Object.fromEntries(
+      [...outcome.maps].map(([name, changes]) => [name, changes.map((change) => changeJson(object, name, change))]),
+    ),
     fault: outcome.fault ? faultJson(outcome.fault) : null,
   };
 }

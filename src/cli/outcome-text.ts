@@ -1,8 +1,8 @@
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
 import type { Outcome, RunEvent } from '../machine/outcome.js';
-import type { Program } from '../machine/program.js';
 import { startsAtL3 } from '../machine/prepare.js';
+import type { Program } from '../machine/program.js';
 import { diffPackets, formatDiff } from '../packet/diff.js';
 import { formatFields, formatPacket } from '../packet/print.js';
 import { bold, dim, green, red, supportsColour } from './format.js';
@@ -26,16 +26,26 @@ function eventText(event: RunEvent): string {
 }
 
 /** The result of a run for people: verdict, tail calls, redirect, packet diff, map changes, events, fault. */
-export function printOutcome(object: LoadedObject, program: Program, outcome: Outcome, before: Uint8Array | undefined, options: { verbose: boolean }): void {
+export function printOutcome(
+  object: LoadedObject,
+  program: Program,
+  outcome: Outcome,
+  before: Uint8Array | undefined,
+  options: { verbose: boolean },
+): void {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   const start = startsAtL3(program.spec.type) ? ('ethernet' as const) : ('ethernet' as const);
   if (before) write(`${dim('in ')} ${formatPacket(before, { start })}`);
   const verdict = outcome.fault ? red('FAULT') : green(outcome.verdict);
-  write(`${bold(outcome.program)}: ${verdict}${dim(`  (r0 = 0x${outcome.r0.toString(16)}, ${outcome.instructions} instructions)`)}`);
+  write(
+    `${bold(outcome.program)}: ${verdict}${dim(`  (r0 = 0x${outcome.r0.toString(16)}, ${outcome.instructions} instructions)`)}`,
+  );
   if (outcome.tailCalls.length) write(`  tail calls: ${outcome.tailCalls.join(' -> ')}`);
   if (outcome.redirect) {
     const { kind, ifindex, flags, map } = outcome.redirect;
-    write(`  ${kind}: ${map ? `${map}[${ifindex}]` : `ifindex ${ifindex}`}${flags ? `, flags 0x${flags.toString(16)}` : ''}`);
+    write(
+      `  ${kind}: ${map ? `${map}[${ifindex}]` : `ifindex ${ifindex}`}${flags ? `, flags 0x${flags.toString(16)}` : ''}`,
+    );
   }
   if (outcome.packet && before) {
     const diff = diffPackets(before, outcome.packet);

@@ -3,12 +3,12 @@ import { parse as parseYaml } from 'yaml';
 import { OffkernelError, UsageError } from '../errors.js';
 import { formatLcov } from '../machine/coverage.js';
 import { formatFaultLong } from '../machine/fault.js';
-import { Machine } from '../machine/machine.js';
 import type { LoadedObject } from '../machine/loaded.js';
+import { Machine } from '../machine/machine.js';
 import type { Outcome } from '../machine/outcome.js';
 import type { Program, RunInput } from '../machine/program.js';
-import { packetFromText, packetGrammar } from '../packet/words.js';
 import { type PcapPacket, readPcap, writePcap } from '../packet/pcap.js';
+import { packetFromText, packetGrammar } from '../packet/words.js';
 import { bytesOfHex } from './exec.js';
 import { readInput, readObject, writeOutput } from './files.js';
 import { printJson } from './format.js';
@@ -84,14 +84,19 @@ function contextOf(text: string | undefined): Record<string, unknown> | Uint8Arr
   if (text === undefined) return undefined;
   if (text.startsWith('hex:')) return bytesOfHex(text.slice(4), '--ctx');
   const source = text.startsWith('@') ? new TextDecoder().decode(readInput(text.slice(1))) : text;
-  const value = /^\s*\{/.test(source) || text.startsWith('@') ? yamlValue(source, '--ctx') : yamlValue(`{${source.replace(/([\w]+)=/g, '$1: ')}}`, '--ctx');
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError('--ctx takes field=value pairs or an object');
+  const value =
+    /^\s*\{/.test(source) || text.startsWith('@')
+      ? yamlValue(source, '--ctx')
+      : yamlValue(`{${source.replace(/([\w]+)=/g, '$1: ')}}`, '--ctx');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError('--ctx takes field=value pairs or an object');
   return value as Record<string, unknown>;
 }
 
 /** Packets to run: one in words, hex or a file (raw bytes or pcap), or a whole pcap; undefined = the default packet. */
 function packetsOf(options: Options): PcapPacket[] | undefined {
-  if (options.packet !== undefined && options.pcap !== undefined) throw new UsageError('give --packet or --pcap, not both');
+  if (options.packet !== undefined && options.pcap !== undefined)
+    throw new UsageError('give --packet or --pcap, not both');
   if (options.pcap !== undefined) return readPcap(readInput(options.pcap)).packets;
   if (options.packet === undefined) return undefined;
   const single = (data: Uint8Array): PcapPacket => ({ seconds: 0, nanoseconds: 0, data, originalLength: data.length });
@@ -113,7 +118,10 @@ function chooseProgram(object: LoadedObject, name: string | undefined): Program 
   if (name !== undefined) return object.program(name);
   const [only, ...others] = object.programs;
   if (!only) throw new UsageError(`${object.spec.name} has no programs`);
-  if (others.length) throw new UsageError(`${object.spec.name} has ${others.length + 1} programs; choose one with -p: ${object.programs.map((program) => program.name).join(', ')}`);
+  if (others.length)
+    throw new UsageError(
+      `${object.spec.name} has ${others.length + 1} programs; choose one with -p: ${object.programs.map((program) => program.name).join(', ')}`,
+    );
   return only;
 }
 
@@ -127,7 +135,11 @@ export function runCommand(done: (code: number) => void): Command {
     .option('--pcap <file>', 'run every packet of a pcap')
     .option('--ctx <fields>', 'context fields: mark=1,cb=[1,2], {yaml}, @file or hex:...')
     .option('--metadata <hex>', 'xdp metadata in front of the packet')
-    .addOption(new Option('--config <name=value>', 'configuration variable or global (repeatable)').default([]).argParser((value: string, all: string[]) => [...all, value]))
+    .addOption(
+      new Option('--config <name=value>', 'configuration variable or global (repeatable)')
+        .default([])
+        .argParser((value: string, all: string[]) => [...all, value]),
+    )
     .option('--maps <file>', 'map contents: YAML or JSON by map and field names')
     .option('--btf <file>', 'BTF to resolve CO-RE relocations against')
     .option('--type <type>', 'program type of sections that do not tell')
@@ -194,13 +206,16 @@ function run(file: string, options: Options): number {
       const data = outcome.packet;
       if (!data || outcome.fault) return [];
       const original = inputs[index];
-      return [{ seconds: original?.seconds ?? 0, nanoseconds: original?.nanoseconds ?? 0, data, originalLength: data.length }];
+      return [
+        { seconds: original?.seconds ?? 0, nanoseconds: original?.nanoseconds ?? 0, data, originalLength: data.length },
+      ];
     });
     writeOutput(options.pcapOut, writePcap(packets, { linkType: 1, nanoseconds: true }));
   }
   const faulted = results.find(({ outcome }) => outcome.fault);
-  if (faulted?.outcome.fault && options.verbose && !options.json) process.stderr.write(`${formatFaultLong(faulted.outcome.fault)}\n`);
+  if (faulted?.outcome.fault && options.verbose && !options.json)
+    process.stderr.write(`${formatFaultLong(faulted.outcome.fault)}\n`);
   return faulted ? EXIT.failed : EXIT.ok;
 }
 
-export { OffkernelError, faultJson };
+export { faultJson, OffkernelError };

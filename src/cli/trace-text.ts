@@ -14,9 +14,14 @@ export class TracePrinter {
       this.#function = step.function;
       lines.push(bold(`${'  '.repeat(step.depth)}${step.function}:`));
     }
-    if (step.line) lines.push(`${indent}${cyan(`${step.line.file}:${step.line.line}`)}${step.line.text ? `  ${step.line.text.trim()}` : ''}`);
+    if (step.line)
+      lines.push(
+        `${indent}${cyan(`${step.line.file}:${step.line.line}`)}${step.line.text ? `  ${step.line.text.trim()}` : ''}`,
+      );
     const changes = step.changes.map(({ register, value }) => `r${register}=0x${value.toString(16)}`).join(' ');
-    lines.push(`${indent}${String(step.instruction).padStart(5)}: ${step.text.padEnd(44)}${changes ? dim(changes) : ''}`.trimEnd());
+    lines.push(
+      `${indent}${String(step.instruction).padStart(5)}: ${step.text.padEnd(44)}${changes ? dim(changes) : ''}`.trimEnd(),
+    );
     if (step.call) lines.push(`${indent}       ${green(step.call)}`);
     if (step.tailCall) {
       lines.push(bold(`tail call -> ${step.tailCall}`));

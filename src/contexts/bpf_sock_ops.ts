@@ -1,5 +1,5 @@
 import { TCP_COUNTERS } from './bpf_tcp_sock.js';
-import { type ContextField, NARROW, field, packetPointer, pointer, whole } from './field.js';
+import { type ContextField, field, NARROW, packetPointer, pointer, whole } from './field.js';
 
 /** Size of `struct bpf_sock_ops`. */
 export const SOCK_OPS_SIZE = 224;

@@ -7,9 +7,9 @@ import { SOCK_OPS_SIZE, sockOpsFields } from './bpf_sock_ops.js';
 import { TCP_SOCK_SIZE, tcpSockFields } from './bpf_tcp_sock.js';
 import {
   CGROUP_DEVICE_SIZE,
+  cgroupDeviceFields,
   SOCKOPT_SIZE,
   SYSCTL_SIZE,
-  cgroupDeviceFields,
   sockoptFields,
   sysctlFields,
 } from './cgroup.js';
@@ -19,9 +19,9 @@ import { SK_MSG_SIZE, skMsgFields } from './sk_msg_md.js';
 import { SK_REUSEPORT_SIZE, skReuseportFields } from './sk_reuseport_md.js';
 import {
   NETFILTER_SIZE,
+  netfilterFields,
   PERF_EVENT_SIZE,
   PT_REGS_SIZE,
-  netfilterFields,
   perfEventFields,
   registerFields,
 } from './tracing.js';

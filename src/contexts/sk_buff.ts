@@ -1,4 +1,4 @@
-import { type ContextField, type FieldOptions, NARROW, field } from './field.js';
+import { type ContextField, type FieldOptions, field, NARROW } from './field.js';
 
 /** Size of `struct __sk_buff` (include/uapi/linux/bpf.h). */
 export const SK_BUFF_SIZE = 192;

@@ -48,7 +48,8 @@ const MOST_IPV4_MTU = 65535;
 /** What an skb may have on top of the MTU: Ethernet header and a VLAN tag (is_skb_forwardable). */
 const LINK_OVERHEAD = 14 + 4;
 
-const isMulticast = (address: Uint8Array): boolean => (address.length === 4 ? (address[0]! & 0xf0) === 0xe0 : address[0] === 0xff);
+const isMulticast = (address: Uint8Array): boolean =>
+  address.length === 4 ? (address[0]! & 0xf0) === 0xe0 : address[0] === 0xff;
 const isBroadcast = (address: Uint8Array): boolean => address.length === 4 && address.every((byte) => byte === 255);
 const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
 const isLoopback6 = (address: Uint8Array): boolean => address.every((byte, i) => byte === (i === 15 ? 1 : 0));
@@ -73,10 +74,13 @@ const isMerged = (table: number): boolean => table === LOCAL_TABLE || table === 
 function findIn(routes: readonly Route[], table: number, destination: Uint8Array, device: number): Route | undefined {
   let best: Route | undefined;
   for (const route of routes) {
-    const isInTable = tableOf(route) === table || (destination.length === 4 && isMerged(tableOf(route)) && isMerged(table));
-    if (!isInTable || (device !== 0 && REFUSALS[route.type ?? 'unicast'] === undefined && route.ifindex !== device)) continue;
+    const isInTable =
+      tableOf(route) === table || (destination.length === 4 && isMerged(tableOf(route)) && isMerged(table));
+    if (!isInTable || (device !== 0 && REFUSALS[route.type ?? 'unicast'] === undefined && route.ifindex !== device))
+      continue;
     if (!cidrContains({ address: route.prefix, prefixLength: route.length }, destination)) continue;
-    const isBetter = !best || route.length > best.length || (route.length === best.length && metricOf(route) < metricOf(best));
+    const isBetter =
+      !best || route.length > best.length || (route.length === best.length && metricOf(route) < metricOf(best));
     if (isBetter) best = route;
   }
   return best;
@@ -84,7 +88,8 @@ function findIn(routes: readonly Route[], table: number, destination: Uint8Array
 
 function findRoute(call: HelperCall, params: Params, flags: number): Route | undefined {
   const device = flags & OUTPUT ? params.ifindex : 0;
-  const tables = flags & DIRECT ? [flags & TABLE_ID ? params.table : MAIN_TABLE] : [LOCAL_TABLE, MAIN_TABLE, DEFAULT_TABLE];
+  const tables =
+    flags & DIRECT ? [flags & TABLE_ID ? params.table : MAIN_TABLE] : [LOCAL_TABLE, MAIN_TABLE, DEFAULT_TABLE];
   for (const table of tables) {
     const route = findIn(call.env.routes, table, params.destination, device);
     if (route) return route;
@@ -175,7 +180,10 @@ function lookup(call: HelperCall, params: Params, flags: number, checksLength: b
 
 function neighbourMac(call: HelperCall, ifindex: number, address: Uint8Array): Uint8Array | undefined {
   return call.env.neighbours.find(
-    (one) => one.ifindex === ifindex && one.address.length === address.length && one.address.every((byte, i) => byte === address[i]),
+    (one) =>
+      one.ifindex === ifindex &&
+      one.address.length === address.length &&
+      one.address.every((byte, i) => byte === address[i]),
   )?.mac;
 }
 

@@ -1,5 +1,5 @@
 import { Errno } from '../../assembly/abi.js';
-import { MAX_ARGUMENTS, type FormatMemory, formatText, terminated } from './format.js';
+import { type FormatMemory, formatText, MAX_ARGUMENTS, terminated } from './format.js';
 import type { HelperCall, HostHelper } from './helper.js';
 import { tryRead, tryReadString, words } from './memory.js';
 

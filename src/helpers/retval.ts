@@ -1,5 +1,5 @@
-import { RETVAL } from './hidden.js';
 import type { HelperCall, HostHelper } from './helper.js';
+import { RETVAL } from './hidden.js';
 
 /** cgroup_sockopt programs see the same number as the retval field of their context. */
 const SOCKOPT_RETVAL = 36;

@@ -21,10 +21,18 @@ export function disassemble(bytes: Uint8Array, options: DisassembleOptions = {})
   const fields = fieldsAt(view, 0);
   const spec = findInstruction(fields);
   const next = spec && slots(spec) === 2 ? nextOf(view) : 0;
-  if (!spec || next === undefined || (next && !spec.operands.includes('next')) || fields.dst > LAST_REGISTER || fields.src > LAST_REGISTER) {
+  if (
+    !spec ||
+    next === undefined ||
+    (next && !spec.operands.includes('next')) ||
+    fields.dst > LAST_REGISTER ||
+    fields.src > LAST_REGISTER
+  ) {
     return `.8byte 0x${view.getBigUint64(0, true).toString(16).padStart(16, '0')}`;
   }
-  return spec.texts[0]!.replace(/\{([^}]+)\}/g, (_, field: Placeholder | 'dst' | 'src') => show(field, fields, next, options));
+  return spec.texts[0]!.replace(/\{([^}]+)\}/g, (_, field: Placeholder | 'dst' | 'src') =>
+    show(field, fields, next, options),
+  );
 }
 
 /** 8-byte slots an instruction takes. */
@@ -39,7 +47,12 @@ function nextOf(view: DataView): number | undefined {
   return opcode || dst || src || offset ? undefined : imm;
 }
 
-function show(field: Placeholder | 'dst' | 'src', fields: Instruction, next: number, options: DisassembleOptions): string {
+function show(
+  field: Placeholder | 'dst' | 'src',
+  fields: Instruction,
+  next: number,
+  options: DisassembleOptions,
+): string {
   switch (field) {
     case 'dst':
     case 'src':

@@ -17,7 +17,10 @@ interface Form {
 }
 
 /** An operand given by name: its value is known once all labels are. */
-type Operands = { -readonly [key in keyof Instruction]?: number } & { next?: number; label?: { field: 'imm' | 'offset'; name: string } };
+type Operands = { -readonly [key in keyof Instruction]?: number } & {
+  next?: number;
+  label?: { field: 'imm' | 'offset'; name: string };
+};
 
 interface Line {
   /** 1-based number of the statement, for messages. */
@@ -31,7 +34,11 @@ interface Line {
 
 /** Words of the syntax; anything else is the name of a label or helper. */
 const KEYWORDS = new Set(
-  INSTRUCTIONS.flatMap((spec) => spec.texts.flatMap((text) => tokenize(text).flatMap((token) => (token.kind === 'word' && /^\w/.test(token.text) ? [token.text] : [])))),
+  INSTRUCTIONS.flatMap((spec) =>
+    spec.texts.flatMap((text) =>
+      tokenize(text).flatMap((token) => (token.kind === 'word' && /^\w/.test(token.text) ? [token.text] : [])),
+    ),
+  ),
 );
 
 /** What remains of a line when register numbers, numbers and names are left out: the key of its possible forms. */
@@ -72,7 +79,8 @@ export function assemble(source: string, options: AssembleOptions = {}): Uint8Ar
     let text = statement.trim();
     for (let label = LABEL.exec(text); label; label = LABEL.exec(text)) {
       const name = label[1]!;
-      if (KEYWORDS.has(name) || /^[rw]\d+$/.test(name)) throw new UsageError(`'${name}' cannot be a label: it is a word of the language`);
+      if (KEYWORDS.has(name) || /^[rw]\d+$/.test(name))
+        throw new UsageError(`'${name}' cannot be a label: it is a word of the language`);
       if (labels.has(name)) throw new UsageError(`label '${name}' is there twice`);
       labels.set(name, index);
       text = text.slice(label[0].length).trim();
@@ -93,7 +101,8 @@ function parse(text: string, index: number, options: AssembleOptions): Line {
   const tokens = tokenize(text);
   const [first, second] = tokens;
   if (first?.kind === 'word' && first.text === '.8byte' && second?.kind === 'number' && tokens.length === 2) {
-    if (second.value < 0n || second.value >> 64n) throw new UsageError(`'${text}': the number does not fit into 64 bits`);
+    if (second.value < 0n || second.value >> 64n)
+      throw new UsageError(`'${text}': the number does not fit into 64 bits`);
     return { text, index, spec: undefined, operands: {}, raw: second.value };
   }
   for (const form of FORMS.get(skeleton(tokens)) ?? []) {
@@ -111,12 +120,17 @@ function bind(form: Form, tokens: readonly Token[], text: string, options: Assem
     if (pattern.kind === 'register' && token.kind === 'register') {
       const number = token.number!;
       if (number > 10) throw new UsageError(`'${text}': there is no register ${token.letter}${number}`);
-      if (pattern.field === undefined ? pattern.number !== number : (operands[pattern.field] ?? number) !== number) return undefined;
+      if (pattern.field === undefined ? pattern.number !== number : (operands[pattern.field] ?? number) !== number)
+        return undefined;
       if (pattern.field) operands[pattern.field] = number;
     } else if (pattern.kind === 'placeholder') {
-      const isBound = token.kind === 'number' ? bindNumber(operands, pattern.field, token.value, text) : token.kind === 'word' && bindName(operands, pattern.field, token.text, options);
+      const isBound =
+        token.kind === 'number'
+          ? bindNumber(operands, pattern.field, token.value, text)
+          : token.kind === 'word' && bindName(operands, pattern.field, token.text, options);
       if (!isBound) return undefined;
-    } else if (pattern.kind === 'number' && (token.kind !== 'number' || token.value !== pattern.value)) return undefined;
+    } else if (pattern.kind === 'number' && (token.kind !== 'number' || token.value !== pattern.value))
+      return undefined;
   }
   return operands;
 }
@@ -138,7 +152,8 @@ function bindNumber(operands: Operands, placeholder: string, value: bigint, text
 /** Immediates may be written signed or unsigned; offsets are signed. */
 function inRange(value: bigint, width: number, text: string): bigint {
   const highest = width === 16 ? 1n << 15n : 1n << BigInt(width);
-  if (value < -(1n << BigInt(width - 1)) || value >= highest) throw new UsageError(`'${text}': ${value} does not fit into ${width} bits`);
+  if (value < -(1n << BigInt(width - 1)) || value >= highest)
+    throw new UsageError(`'${text}': ${value} does not fit into ${width} bits`);
   return value;
 }
 

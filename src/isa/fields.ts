@@ -20,7 +20,13 @@ export const FIELDS: readonly Field[] = ['dst', 'src', 'offset', 'imm'];
 export function fieldsAt(view: DataView, index: number): Instruction {
   const at = index * INSTRUCTION_SIZE;
   const registers = view.getUint8(at + 1);
-  return { opcode: view.getUint8(at), dst: registers & 15, src: registers >> 4, offset: view.getInt16(at + 2, true), imm: view.getInt32(at + 4, true) };
+  return {
+    opcode: view.getUint8(at),
+    dst: registers & 15,
+    src: registers >> 4,
+    offset: view.getInt16(at + 2, true),
+    imm: view.getInt32(at + 4, true),
+  };
 }
 
 /** Fields of slot `index`, undefined behind the end of the stream (an incomplete last slot included). */

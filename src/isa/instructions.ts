@@ -86,7 +86,13 @@ const ARITHMETIC: readonly Arithmetic[] = [
   { name: 'mod', code: 0x90, sign: '%=', result: (a, b) => `${b} ? ${a} % ${b} : ${a}`, kind: 'divisor' },
   { name: 'xor', code: 0xa0, sign: '^=', result: binary('^') },
   { name: 'mov', code: 0xb0, sign: '=', result: (_, b) => b },
-  { name: 'arsh', code: 0xc0, sign: 's>>=', result: (a, b, bits) => `(s${bits})${a} >> (${b} & ${bits - 1})`, kind: 'shift' },
+  {
+    name: 'arsh',
+    code: 0xc0,
+    sign: 's>>=',
+    result: (a, b, bits) => `(s${bits})${a} >> (${b} & ${bits - 1})`,
+    kind: 'shift',
+  },
   {
     name: 'sdiv',
     code: 0x30,
@@ -114,7 +120,8 @@ function arithmetic(): Row[] {
         const letter = bits === 64 ? 'r' : 'w';
         const opcode = code | (bits === 64 ? 7 : 4) | (isRegister << 3);
         const expression = result('dst', isRegister ? 'src' : 'imm', bits);
-        const immediate = isRegister || !kind ? undefined : kind === 'divisor' ? 'divisor' : bits === 64 ? 'shift64' : 'shift32';
+        const immediate =
+          isRegister || !kind ? undefined : kind === 'divisor' ? 'divisor' : bits === 64 ? 'shift64' : 'shift32';
         return {
           mnemonic: `${name}${bits}`,
           opcode,
@@ -134,8 +141,23 @@ function arithmetic(): Row[] {
 
 function unaryArithmetic(): Row[] {
   const rows: Row[] = [
-    { mnemonic: 'neg64', opcode: 0x87, operands: ['dst'], semantics: 'dst = -dst', writes: 'dst', texts: ['r{dst} = -r{dst}'] },
-    { mnemonic: 'neg32', opcode: 0x84, operands: ['dst'], semantics: 'dst = (u32)-dst', version: 3, writes: 'dst', texts: ['w{dst} = -w{dst}'] },
+    {
+      mnemonic: 'neg64',
+      opcode: 0x87,
+      operands: ['dst'],
+      semantics: 'dst = -dst',
+      writes: 'dst',
+      texts: ['r{dst} = -r{dst}'],
+    },
+    {
+      mnemonic: 'neg32',
+      opcode: 0x84,
+      operands: ['dst'],
+      semantics: 'dst = (u32)-dst',
+      version: 3,
+      writes: 'dst',
+      texts: ['w{dst} = -w{dst}'],
+    },
   ];
   const extensions = [
     [8, 64, Op.MOVSX8_64],
@@ -227,7 +249,15 @@ function jumps(): Row[] {
       texts: ['may_goto {+offset}'],
     },
     { mnemonic: 'exit', opcode: 0x95, operands: [], semantics: 'return r0', texts: ['exit'] },
-    { mnemonic: 'call', opcode: 0x85, operands: ['imm'], fixed: { src: 0 }, op: Op.CALL_HELPER, semantics: 'r0 = helper imm (r1 .. r5)', texts: ['call {helper}'] },
+    {
+      mnemonic: 'call',
+      opcode: 0x85,
+      operands: ['imm'],
+      fixed: { src: 0 },
+      op: Op.CALL_HELPER,
+      semantics: 'r0 = helper imm (r1 .. r5)',
+      texts: ['call {helper}'],
+    },
     {
       mnemonic: 'call_local',
       opcode: 0x85,
@@ -338,25 +368,31 @@ function atomics(): Row[] {
     const place = `*(u${bits} *)(dst + offset)`;
     const both = (text: (letter: string) => string): string[] => (bits === 64 ? [text('r')] : [text('w'), text('r')]);
     const common = { opcode, size, operands: ['dst', 'src', 'offset'] as Operand[] };
-    const plain = ATOMICS.map(([name, imm, sign], index): Row => ({
-      ...common,
-      mnemonic: `atomic_${name}${bits}`,
-      fixed: { imm },
-      op: first + index,
-      semantics: `atomically ${place} ${sign}= src`,
-      version: name === 'add' ? 1 : 3,
-      texts: both((register) => `lock *(u${bits} *)(r{dst} {+ offset}) ${sign}= ${register}{src}`),
-    }));
-    const fetch = ATOMICS.map(([name, imm, sign], index): Row => ({
-      ...common,
-      mnemonic: `atomic_fetch_${name}${bits}`,
-      fixed: { imm: imm | 1 },
-      op: first + 4 + index,
-      semantics: `atomically old = ${place}, ${place} = old ${sign} src, src = old`,
-      version: 3,
-      writes: 'src',
-      texts: both((register) => `${register}{src} = atomic_fetch_${name}((u${bits} *)(r{dst} {+ offset}), ${register}{src})`),
-    }));
+    const plain = ATOMICS.map(
+      ([name, imm, sign], index): Row => ({
+        ...common,
+        mnemonic: `atomic_${name}${bits}`,
+        fixed: { imm },
+        op: first + index,
+        semantics: `atomically ${place} ${sign}= src`,
+        version: name === 'add' ? 1 : 3,
+        texts: both((register) => `lock *(u${bits} *)(r{dst} {+ offset}) ${sign}= ${register}{src}`),
+      }),
+    );
+    const fetch = ATOMICS.map(
+      ([name, imm, sign], index): Row => ({
+        ...common,
+        mnemonic: `atomic_fetch_${name}${bits}`,
+        fixed: { imm: imm | 1 },
+        op: first + 4 + index,
+        semantics: `atomically old = ${place}, ${place} = old ${sign} src, src = old`,
+        version: 3,
+        writes: 'src',
+        texts: both(
+          (register) => `${register}{src} = atomic_fetch_${name}((u${bits} *)(r{dst} {+ offset}), ${register}{src})`,
+        ),
+      }),
+    );
     const infix = bits === 64 ? '_64' : '32_32';
     return [
       ...plain,
@@ -431,11 +467,29 @@ function constants(): Row[] {
   return [
     row('lddw', 0, ['imm', 'next'], 'dst = next << 32 | imm', '{imm64} ll'),
     row('lddw_map_fd', 1, ['imm'], 'dst = map with file descriptor imm', 'map[fd:{imm}]'),
-    row('lddw_map_value', 2, ['imm', 'next'], 'dst = address of byte next of element 0 of the map with file descriptor imm', 'map[fd:{imm}][0]{+next}'),
-    row('lddw_btf_id', 3, ['imm', 'next'], 'dst = address of the kernel variable with BTF id imm of module BTF next', 'ksym[btf:{imm} fd:{next}]'),
+    row(
+      'lddw_map_value',
+      2,
+      ['imm', 'next'],
+      'dst = address of byte next of element 0 of the map with file descriptor imm',
+      'map[fd:{imm}][0]{+next}',
+    ),
+    row(
+      'lddw_btf_id',
+      3,
+      ['imm', 'next'],
+      'dst = address of the kernel variable with BTF id imm of module BTF next',
+      'ksym[btf:{imm} fd:{next}]',
+    ),
     row('lddw_func', 4, ['imm'], 'dst = address of the function at imm, for callbacks', 'subprog[{+imm}]'),
     row('lddw_map_idx', 5, ['imm'], 'dst = map number imm of the array of file descriptors', 'map[idx:{imm}]'),
-    row('lddw_map_idx_value', 6, ['imm', 'next'], 'dst = address of byte next of element 0 of map number imm', 'map[idx:{imm}][0]{+next}'),
+    row(
+      'lddw_map_idx_value',
+      6,
+      ['imm', 'next'],
+      'dst = address of byte next of element 0 of map number imm',
+      'map[idx:{imm}][0]{+next}',
+    ),
   ];
 }
 
@@ -451,7 +505,9 @@ export const INSTRUCTIONS: readonly InstructionSpec[] = [
 ].map(complete);
 
 /** Variants of each opcode. */
-const BY_OPCODE: readonly (readonly InstructionSpec[])[] = Array.from({ length: 256 }, (_, opcode) => INSTRUCTIONS.filter((spec) => spec.opcode === opcode));
+const BY_OPCODE: readonly (readonly InstructionSpec[])[] = Array.from({ length: 256 }, (_, opcode) =>
+  INSTRUCTIONS.filter((spec) => spec.opcode === opcode),
+);
 
 /** All variants of an opcode byte, none for one that does not exist. */
 export function variantsOf(opcode: number): readonly InstructionSpec[] {
@@ -460,7 +516,11 @@ export function variantsOf(opcode: number): readonly InstructionSpec[] {
 
 function selects(spec: InstructionSpec, fields: Instruction): boolean {
   const { fixed } = spec;
-  return (fixed.src ?? fields.src) === fields.src && (fixed.offset ?? fields.offset) === fields.offset && (fixed.imm ?? fields.imm) === fields.imm;
+  return (
+    (fixed.src ?? fields.src) === fields.src &&
+    (fixed.offset ?? fields.offset) === fields.offset &&
+    (fixed.imm ?? fields.imm) === fields.imm
+  );
 }
 
 function hasZeros(spec: InstructionSpec, fields: Instruction): boolean {

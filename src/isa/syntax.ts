@@ -7,7 +7,18 @@
  * `{+ offset}` with sign and blank (`+ 5`); `{imm64}` imm and next as one 64-bit number; `{helper}` imm as number or name of
  * a helper; `{function}` imm as distance to a label, only understood, never printed.
  */
-export type Placeholder = 'imm' | 'offset' | 'next' | '+imm' | '+offset' | '+next' | '+ imm' | '+ offset' | 'imm64' | 'helper' | 'function';
+export type Placeholder =
+  | 'imm'
+  | 'offset'
+  | 'next'
+  | '+imm'
+  | '+offset'
+  | '+next'
+  | '+ imm'
+  | '+ offset'
+  | 'imm64'
+  | 'helper'
+  | 'function';
 
 export type Token =
   /** `r0`, `w7`, or in a table text `r{dst}`: then the field instead of the number. */
@@ -37,7 +48,13 @@ export function tokenize(text: string): Token[] {
     const groups = TOKEN.exec(text)?.groups;
     if (!groups) break;
     const { letter, number, field, placeholder, value, operator, name } = groups;
-    if (letter) tokens.push({ kind: 'register', letter, number: number === undefined ? undefined : Number(number), field: field as 'dst' | 'src' | undefined });
+    if (letter)
+      tokens.push({
+        kind: 'register',
+        letter,
+        number: number === undefined ? undefined : Number(number),
+        field: field as 'dst' | 'src' | undefined,
+      });
     else if (placeholder !== undefined) tokens.push({ kind: 'placeholder', field: placeholder as Placeholder });
     else if (value) tokens.push({ kind: 'number', value: numberOf(value) });
     else if (operator || name) tokens.push({ kind: 'word', text: (operator ?? name)! });

@@ -23,10 +23,16 @@ export function bytecodeSpec(instructions: Uint8Array, type = 'unspec', name = '
  * Runs raw bytecode: r1 = address of `memory`, r2 = its length (both 0 without memory). bpf-to-bpf calls (src 1) lead into
  * the same stream. Throws LoadError for instructions no BPF machine could run.
  */
-export function runBytecode(instructions: Uint8Array, options: { memory?: Uint8Array; budget?: bigint; machine?: MachineOptions } = {}): BytecodeResult {
+export function runBytecode(
+  instructions: Uint8Array,
+  options: { memory?: Uint8Array; budget?: bigint; machine?: MachineOptions } = {},
+): BytecodeResult {
   const problem = validateProgram(instructions);
   if (problem) throw new LoadError(problem.reason, { program: 'program', instruction: problem.instruction });
-  const machine = Machine.create({ ...options.machine, ...(options.budget === undefined ? {} : { budget: options.budget }) });
+  const machine = Machine.create({
+    ...options.machine,
+    ...(options.budget === undefined ? {} : { budget: options.budget }),
+  });
   const program = machine.load(bytecodeSpec(instructions)).programs[0]!;
   return machine.runRaw(program, options.memory ?? new Uint8Array());
 }

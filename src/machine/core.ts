@@ -1,5 +1,5 @@
 import { instantiateSync } from '@assemblyscript/loader';
-import { Packet, RunState } from '../../assembly/abi.js';
+import type { Packet, RunState } from '../../assembly/abi.js';
 import { OffkernelError } from '../errors.js';
 import { CORE_WASM } from './core-wasm.generated.js';
 

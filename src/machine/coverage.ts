@@ -31,7 +31,10 @@ interface FileCoverage {
  * lcov tracefile (geninfo(1)) of execution counts. A line's count is the highest of the instructions compiled from it;
  * counts of several objects built from one source are added. `remap` changes source paths.
  */
-export function formatLcov(counts: readonly ExecutionCounts[], remap: (file: string) => string = (file) => file): string {
+export function formatLcov(
+  counts: readonly ExecutionCounts[],
+  remap: (file: string) => string = (file) => file,
+): string {
   const files = new Map<string, FileCoverage>();
   const fileOf = (name: string): FileCoverage => {
     let file = files.get(name);

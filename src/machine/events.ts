@@ -20,7 +20,13 @@ export function readEvents(core: Core, mapName: (handle: number) => string): Run
     const payload = core.copy(at + HEADER, length);
     switch (kind) {
       case EventKind.PERF:
-        events.push({ kind: 'perf', map: mapName(map), cpu: index, data: payload.slice(0, extra), packet: payload.slice(extra) });
+        events.push({
+          kind: 'perf',
+          map: mapName(map),
+          cpu: index,
+          data: payload.slice(0, extra),
+          packet: payload.slice(extra),
+        });
         break;
       case EventKind.RINGBUF:
         events.push({ kind: 'ringbuf', map: mapName(map), data: payload });

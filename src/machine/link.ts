@@ -70,7 +70,10 @@ export class CodeRegion {
       const address = this.#top + DECODED_SIZE;
       const count = decoded[index]!.length / DECODED_SIZE;
       if (address + count * DECODED_SIZE > layout.CODE + layout.CODE_SIZE) {
-        throw new LoadError(`the machine holds no more than ${layout.CODE_SIZE / DECODED_SIZE} instructions`, { file: spec.name, program: fn.name });
+        throw new LoadError(`the machine holds no more than ${layout.CODE_SIZE / DECODED_SIZE} instructions`, {
+          file: spec.name,
+          program: fn.name,
+        });
       }
       linked.push({ spec: fn, address, count });
       this.#top = address + count * DECODED_SIZE;
@@ -79,7 +82,8 @@ export class CodeRegion {
       const code = decoded[index]!;
       const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
       relocateJumps(view, fn.address);
-      for (const relocation of fn.spec.relocations) this.#relocate(view, relocation, linked, targets, spec.name, fn.spec);
+      for (const relocation of fn.spec.relocations)
+        this.#relocate(view, relocation, linked, targets, spec.name, fn.spec);
       this.#core.setU32(fn.address - DECODED_SIZE, layout.FUNCTION_MAGIC);
       this.#core.write(fn.address, code);
       this.#functions.push(fn);
@@ -97,7 +101,11 @@ export class CodeRegion {
   ): void {
     const at = relocation.instruction * DECODED_SIZE;
     const wrong = (): LoadError =>
-      new LoadError(`a ${relocation.kind} relocation does not fit this instruction`, { file, program: fn.name, instruction: relocation.instruction });
+      new LoadError(`a ${relocation.kind} relocation does not fit this instruction`, {
+        file,
+        program: fn.name,
+        instruction: relocation.instruction,
+      });
     if (at < 0 || at + DECODED_SIZE > view.byteLength) throw wrong();
     const op = view.getUint16(at, true);
     if (relocation.kind === 'call' || relocation.kind === 'kfunc') {
@@ -181,7 +189,11 @@ export function programKind(type: string): ProgramKind {
 }
 
 /** Writes a program descriptor. */
-export function writeProgram(core: Core, descriptor: number, fields: { entry: number; kind: ProgramKind; id: number; contextTable: number; frags: boolean }): void {
+export function writeProgram(
+  core: Core,
+  descriptor: number,
+  fields: { entry: number; kind: ProgramKind; id: number; contextTable: number; frags: boolean },
+): void {
   core.setU32(descriptor + ProgramField.ENTRY, fields.entry);
   core.setU32(descriptor + ProgramField.KIND, fields.kind);
   core.setU32(descriptor + ProgramField.ID, fields.id);

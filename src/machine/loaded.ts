@@ -23,7 +23,13 @@ export interface LoadOptions {
 }
 
 const RINGS: readonly number[] = [MapType.RINGBUF, MapType.USER_RINGBUF];
-const OPEN_VALUES: readonly number[] = [MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY, MapType.CGROUP_ARRAY, MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS];
+const OPEN_VALUES: readonly number[] = [
+  MapType.PROG_ARRAY,
+  MapType.PERF_EVENT_ARRAY,
+  MapType.CGROUP_ARRAY,
+  MapType.ARRAY_OF_MAPS,
+  MapType.HASH_OF_MAPS,
+];
 
 /** Pinning values of libbpf (1) and iproute2 (2) that share a map by name; Cilium's 16 always makes a new one. */
 const SHARED_PINNINGS = new Set([1, 2]);
@@ -56,10 +62,14 @@ export class LoadedObject {
 
   /** The program of that name. Throws UsageError with the names there are. */
   program(name: string): Program {
-    const found = this.programs.find((program) => program.name === name) ?? this.programs.find((program) => program.spec.section === name);
+    const found =
+      this.programs.find((program) => program.name === name) ??
+      this.programs.find((program) => program.spec.section === name);
     if (found) return found;
     const names = this.programs.map((program) => program.name);
-    throw new UsageError(`${this.spec.name} has no program ${name}${didYouMean(name, names)}; there are: ${names.join(', ') || 'none'}`);
+    throw new UsageError(
+      `${this.spec.name} has no program ${name}${didYouMean(name, names)}; there are: ${names.join(', ') || 'none'}`,
+    );
   }
 
   /** The map of that name in the object. Throws UsageError with the names there are. */
@@ -67,13 +77,18 @@ export class LoadedObject {
     const map = this.maps.get(name);
     if (map) return map;
     const names = [...this.maps.keys()];
-    throw new UsageError(`${this.spec.name} has no map ${name}${didYouMean(name, names)}; there are: ${names.join(', ') || 'none'}`);
+    throw new UsageError(
+      `${this.spec.name} has no map ${name}${didYouMean(name, names)}; there are: ${names.join(', ') || 'none'}`,
+    );
   }
 
   /** Current value of a global or configuration variable, typed by BTF. */
   getVariable(name: string): unknown {
     const variable = this.#variable(name);
-    const bytes = this.#dataMap(variable)?.getBytes(new Uint8Array(4))?.subarray(variable.offset, variable.offset + variable.size) ?? this.#initial(variable);
+    const bytes =
+      this.#dataMap(variable)
+        ?.getBytes(new Uint8Array(4))
+        ?.subarray(variable.offset, variable.offset + variable.size) ?? this.#initial(variable);
     if (this.spec.btf && variable.typeId) return decodeValue(this.spec.btf, variable.typeId, bytes);
     return bytes;
   }
@@ -82,13 +97,16 @@ export class LoadedObject {
   setVariable(name: string, value: unknown): void {
     const variable = this.#variable(name);
     const map = this.#dataMap(variable);
-    if (!map) throw new UsageError(`${name} has no storage in ${this.spec.name}: give it as configuration when loading`);
+    if (!map)
+      throw new UsageError(`${name} has no storage in ${this.spec.name}: give it as configuration when loading`);
     const address = map.handle && this.#dataAddress(map);
     this.machine.core.write(address + variable.offset, this.#encodeVariable(variable, value));
   }
 
   #variable(name: string): VariableSpec {
-    const found = this.spec.variables.find((variable) => variable.label === name) ?? this.spec.variables.find((variable) => variable.name === name);
+    const found =
+      this.spec.variables.find((variable) => variable.label === name) ??
+      this.spec.variables.find((variable) => variable.name === name);
     if (found) return found;
     const names = this.spec.variables.map((variable) => variable.label);
     throw new UsageError(`${this.spec.name} has no variable ${name}${didYouMean(name, names)}`);
@@ -96,11 +114,14 @@ export class LoadedObject {
 
   #encodeVariable(variable: VariableSpec, value: unknown): Uint8Array {
     if (value instanceof Uint8Array) {
-      if (value.length !== variable.size) throw new UsageError(`variable ${variable.label} has ${variable.size} bytes, not ${value.length}`);
+      if (value.length !== variable.size)
+        throw new UsageError(`variable ${variable.label} has ${variable.size} bytes, not ${value.length}`);
       return value;
     }
     try {
-      return this.spec.btf && variable.typeId ? encodeValue(this.spec.btf, variable.typeId, value) : encodeRaw(value, variable.size);
+      return this.spec.btf && variable.typeId
+        ? encodeValue(this.spec.btf, variable.typeId, value)
+        : encodeRaw(value, variable.size);
     } catch (error) {
       if (error instanceof UsageError) throw new UsageError(`variable ${variable.label}: ${error.message}`);
       throw error;
@@ -145,11 +166,33 @@ export class LoadedObject {
     const { core } = this.machine;
     const inner = spec.inner ? this.#newMap(`${name}.inner`, spec.inner).handle : 0;
     const isCpuSized = spec.type === MapType.PERF_EVENT_ARRAY && spec.maxEntries === 0;
-    const flags = (spec.flags & ~MapFlag.NUMA_NODE) | (spec.readOnly ? MapFlag.RDONLY_PROG : 0) | (spec.type === MapType.LPM_TRIE ? MapFlag.NO_PREALLOC : 0);
-    const create = core.exports.mapCreate as (type: number, key: number, value: number, max: number, flags: number, extra: bigint, inner: number) => number;
-    const handle = create(spec.type, RINGS.includes(spec.type) ? 0 : spec.keySize, valueSize(spec), isCpuSized ? this.machine.inputs.cpus : spec.maxEntries, flags, spec.extra, inner);
+    const flags =
+      (spec.flags & ~MapFlag.NUMA_NODE) |
+      (spec.readOnly ? MapFlag.RDONLY_PROG : 0) |
+      (spec.type === MapType.LPM_TRIE ? MapFlag.NO_PREALLOC : 0);
+    const create = core.exports.mapCreate as (
+      type: number,
+      key: number,
+      value: number,
+      max: number,
+      flags: number,
+      extra: bigint,
+      inner: number,
+    ) => number;
+    const handle = create(
+      spec.type,
+      RINGS.includes(spec.type) ? 0 : spec.keySize,
+      valueSize(spec),
+      isCpuSized ? this.machine.inputs.cpus : spec.maxEntries,
+      flags,
+      spec.extra,
+      inner,
+    );
     if (handle <= 0) {
-      throw new LoadError(`the map cannot be created: ${errnoName(handle)} (type ${MapType[spec.type] ?? spec.type}, key ${spec.keySize}, value ${valueSize(spec)} bytes, max ${spec.maxEntries}, flags 0x${flags.toString(16)})`, { file: this.spec.name, map: name });
+      throw new LoadError(
+        `the map cannot be created: ${errnoName(handle)} (type ${MapType[spec.type] ?? spec.type}, key ${spec.keySize}, value ${valueSize(spec)} bytes, max ${spec.maxEntries}, flags 0x${flags.toString(16)})`,
+        { file: this.spec.name, map: name },
+      );
     }
     const map = new BpfMap(core, name, spec, handle, this.spec.btf, this.machine.slotNames);
     this.machine.maps.push(map);
@@ -161,14 +204,19 @@ export class LoadedObject {
   #initialData(spec: MapSpec): Uint8Array {
     const bytes = spec.data!.slice();
     for (const [variable, value] of this.#config) {
-      if (variable.section === spec.name && variable.offset + variable.size <= bytes.length) bytes.set(value, variable.offset);
+      if (variable.section === spec.name && variable.offset + variable.size <= bytes.length)
+        bytes.set(value, variable.offset);
     }
     return bytes;
   }
 
   /** Address of element 0 of a one-element array. */
   #dataAddress(map: BpfMap): number {
-    return this.machine.core.withBytes(new Uint8Array(4), 0, (key) => (this.machine.core.exports.mapHostLookup as (map: number, key: number) => number)(map.handle, key) >>> 0);
+    return this.machine.core.withBytes(
+      new Uint8Array(4),
+      0,
+      (key) => (this.machine.core.exports.mapHostLookup as (map: number, key: number) => number)(map.handle, key) >>> 0,
+    );
   }
 
   #createKconfig(values: Readonly<Record<string, bigint | number | boolean>>): void {
@@ -194,11 +242,19 @@ export class LoadedObject {
   }
 
   #constant(relocation: Extract<Relocation, { kind: 'constant' }>): bigint {
-    const variable = this.spec.variables.find((candidate) => candidate.section === relocation.section && candidate.offset <= relocation.offset && relocation.offset < candidate.offset + Math.max(candidate.size, 1));
+    const variable = this.spec.variables.find(
+      (candidate) =>
+        candidate.section === relocation.section &&
+        candidate.offset <= relocation.offset &&
+        relocation.offset < candidate.offset + Math.max(candidate.size, 1),
+    );
     const section = this.spec.maps.find((map) => map.name === relocation.section)?.data;
-    const bytes = variable ? this.#initial(variable).subarray(relocation.offset - variable.offset) : section?.subarray(relocation.offset);
+    const bytes = variable
+      ? this.#initial(variable).subarray(relocation.offset - variable.offset)
+      : section?.subarray(relocation.offset);
     let value = 0n;
-    for (let i = Math.min(relocation.size, bytes?.length ?? 0) - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes![i]!);
+    for (let i = Math.min(relocation.size, bytes?.length ?? 0) - 1; i >= 0; i--)
+      value = (value << 8n) | BigInt(bytes![i]!);
     return value;
   }
 
@@ -229,7 +285,11 @@ export class LoadedObject {
       map.setBytes(bytes, stored);
     } catch (error) {
       if (!(error instanceof MapError)) throw error;
-      throw new LoadError(`slot ${slot} cannot be filled: ${error.code}`, { file: this.spec.name, map: name }, { cause: error });
+      throw new LoadError(
+        `slot ${slot} cannot be filled: ${error.code}`,
+        { file: this.spec.name, map: name },
+        { cause: error },
+      );
     }
   }
 }

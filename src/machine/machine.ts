@@ -1,17 +1,17 @@
 import { FaultKind, MapType, Op, ProgramField, RunState } from '../../assembly/abi.js';
 import { type ContextType, contextFor } from '../contexts/context.js';
 import { OffkernelError, UsageError } from '../errors.js';
-import { HOST_HELPERS } from '../helpers/host.js';
 import type { HostHelper, RunEnvironment } from '../helpers/helper.js';
+import { HOST_HELPERS } from '../helpers/host.js';
 import { HELPERS, helperById, helperByName } from '../helpers/table.js';
 import type { ObjectSpec } from '../object/spec.js';
 import { type CallFrame, HelperFault, MachineCall } from './call.js';
 import { Core } from './core.js';
-import { DEFAULT_INPUTS, type MachineInputs, defaultEnvironment } from './environment.js';
+import { DEFAULT_INPUTS, defaultEnvironment, type MachineInputs } from './environment.js';
 import { readEvents } from './events.js';
 import type { Fault } from './fault.js';
 import { CodeRegion } from './link.js';
-import { type LoadOptions, LoadedObject } from './loaded.js';
+import { LoadedObject, type LoadOptions } from './loaded.js';
 import type { BpfMap, SlotNames } from './map.js';
 import type { RunEvent } from './outcome.js';
 import type { Program } from './program.js';
@@ -76,10 +76,15 @@ export class Machine {
     for (const key of Object.keys(DEFAULT_INPUTS) as (keyof MachineInputs)[]) {
       if (options[key] !== undefined) (this.inputs as unknown as Record<string, unknown>)[key] = options[key];
     }
-    if (!Number.isInteger(this.inputs.cpus) || this.inputs.cpus < 1 || this.inputs.cpus > 128) throw new UsageError(`cpus must be 1..128, not ${this.inputs.cpus}`);
+    if (!Number.isInteger(this.inputs.cpus) || this.inputs.cpus < 1 || this.inputs.cpus > 128)
+      throw new UsageError(`cpus must be 1..128, not ${this.inputs.cpus}`);
     this.trackUninitialised = options.trackUninitialised ?? false;
     this.environment = { ...defaultEnvironment(), ...options.environment };
-    this.core = new Core({ helper: (id) => this.#hostHelper(id), kfunc: (index) => this.#hostKfunc(index), drain: () => this.#drain() });
+    this.core = new Core({
+      helper: (id) => this.#hostHelper(id),
+      kfunc: (index) => this.#hostKfunc(index),
+      drain: () => this.#drain(),
+    });
     this.code = new CodeRegion(this.core);
     this.core.setRun32(RunState.CPUS, this.inputs.cpus);
     this.core.setRun32(RunState.CPU, this.inputs.cpu);
@@ -87,9 +92,18 @@ export class Machine {
     this.core.setRun64(RunState.CLOCK_NS, this.inputs.clock);
     this.core.setRun64(RunState.CLOCK_STEP_NS, this.inputs.clockStep);
     this.sockets = new SocketTable(this.core, this.contextTable(contextFor('bpf_sock')));
-    this.frame = { core: this.core, env: this.environment, sockets: this.sockets, events: [], programType: 'unspec', attachType: undefined, hasPacket: false };
+    this.frame = {
+      core: this.core,
+      env: this.environment,
+      sockets: this.sockets,
+      events: [],
+      programType: 'unspec',
+      attachType: undefined,
+      hasPacket: false,
+    };
     this.#call = new MachineCall(this.frame);
-    for (const helper of HELPERS) this.#setMode(helper.id, helper.where === 'core' ? 1 : HOST_HELPERS.has(helper.id) ? 2 : 0);
+    for (const helper of HELPERS)
+      this.#setMode(helper.id, helper.where === 'core' ? 1 : HOST_HELPERS.has(helper.id) ? 2 : 0);
     this.syncDevices();
   }
 
@@ -108,7 +122,10 @@ export class Machine {
   /** The first map of that name, over all objects. Throws UsageError with the names there are. */
   map(name: string): BpfMap {
     const map = this.maps.find((candidate) => candidate.name === name);
-    if (!map) throw new UsageError(`no map ${name}; there are: ${this.maps.map((candidate) => candidate.name).join(', ') || 'none'}`);
+    if (!map)
+      throw new UsageError(
+        `no map ${name}; there are: ${this.maps.map((candidate) => candidate.name).join(', ') || 'none'}`,
+      );
     return map;
   }
 
@@ -170,7 +187,8 @@ export class Machine {
     // What was allocated since then becomes fresh memory again: zero and invisible.
     if (top > old) {
       this.core.bytes.fill(0, old, top);
-      for (const bitmap of [layout.READABLE, layout.WRITABLE]) this.core.bytes.fill(0, bitmap + (old >>> 3), bitmap + (top >>> 3) + 1);
+      for (const bitmap of [layout.READABLE, layout.WRITABLE])
+        this.core.bytes.fill(0, bitmap + (old >>> 3), bitmap + (top >>> 3) + 1);
     }
     for (const piece of snapshot.pieces) this.core.write(piece.address, piece.bytes);
     Object.assign(this.environment, structuredClone(snapshot.environment));
@@ -184,7 +202,8 @@ export class Machine {
     const { core } = this;
     const room = memory.length + GUARD;
     const address = memory.length ? core.exports.allocate(room) >>> 0 : 0;
-    if (memory.length && !address) throw new OffkernelError(`the machine's memory limit is reached (${memory.length} bytes wanted)`);
+    if (memory.length && !address)
+      throw new OffkernelError(`the machine's memory limit is reached (${memory.length} bytes wanted)`);
     core.write(address, memory);
     if (address) core.exports.permit(address, memory.length, true);
     const outcome = program.run({ registers: [BigInt(address), BigInt(memory.length)] });
@@ -212,7 +231,8 @@ export class Machine {
   /** @internal Takes the next program descriptor. */
   addProgram(program: Program): number {
     const { layout } = this.core;
-    if (this.#programs.length >= layout.PROGRAMS_MAX) throw new OffkernelError(`a machine holds no more than ${layout.PROGRAMS_MAX} programs`);
+    if (this.#programs.length >= layout.PROGRAMS_MAX)
+      throw new OffkernelError(`a machine holds no more than ${layout.PROGRAMS_MAX} programs`);
     this.#programs.push(program);
     return layout.PROGRAMS + (this.#programs.length - 1) * ProgramField.SIZE;
   }
@@ -230,7 +250,10 @@ export class Machine {
 
   /** @internal Names of programs and maps stored in slot maps. */
   readonly slotNames: SlotNames = {
-    nameOf: (map, stored) => (map.type === MapType.PROG_ARRAY ? this.programAt(stored)?.name : this.maps.find((candidate) => candidate.handle === stored)?.name),
+    nameOf: (map, stored) =>
+      map.type === MapType.PROG_ARRAY
+        ? this.programAt(stored)?.name
+        : this.maps.find((candidate) => candidate.handle === stored)?.name,
     valueOf: (map, name) => {
       if (map.type === MapType.PROG_ARRAY) {
         const program = this.#programs.find((candidate) => candidate.name === name);
@@ -265,13 +288,22 @@ export class Machine {
   }
 
   #drain(): void {
-    this.frame.events.push(...readEvents(this.core, (handle) => this.maps.find((map) => map.handle === handle)?.name ?? '?'));
+    this.frame.events.push(
+      ...readEvents(this.core, (handle) => this.maps.find((map) => map.handle === handle)?.name ?? '?'),
+    );
     this.core.setRun32(RunState.EVENTS_USED, 0);
   }
 
   #hostHelper(id: number): number {
     const run = this.#overrides.get(id) ?? HOST_HELPERS.get(id);
-    const helper = helperById(id) ?? { id, name: `helper_${id}`, args: [], returns: 's64' as const, where: 'host' as const, invalidates: false };
+    const helper = helperById(id) ?? {
+      id,
+      name: `helper_${id}`,
+      args: [],
+      returns: 's64' as const,
+      where: 'host' as const,
+      invalidates: false,
+    };
     // Records of the core that came before must stay before what this helper emits.
     if (this.core.run32(RunState.EVENTS_USED)) this.#drain();
     this.#call.helper = helper;
@@ -308,10 +340,10 @@ export class Machine {
   }
 }
 
-export { LoadedObject, type LoadOptions } from './loaded.js';
-export { Program, type RunInput } from './program.js';
-export { BpfMap } from './map.js';
-export type { Outcome, RunEvent, Redirect, MapChange } from './outcome.js';
 export { type Fault, formatFault, formatFaultLong } from './fault.js';
+export { LoadedObject, type LoadOptions } from './loaded.js';
+export { BpfMap } from './map.js';
+export type { MapChange, Outcome, Redirect, RunEvent } from './outcome.js';
+export { Program, type RunInput } from './program.js';
 /** Opcode numbers of decoded instructions, for tools that read the code region. */
 export { Op };

@@ -122,7 +122,9 @@ export class BpfMap {
     this.#checkSize('key', key, this.keySize);
     this.#checkSize('value', value, this.isPerCpu ? ((this.valueSize + 7) & ~7) * this.#cpus : this.valueSize);
     const result = this.#core.withBytes(key, 0, (keyAddress) =>
-      this.#core.withBytes(value, 1, (valueAddress) => this.#call('mapHostUpdate', keyAddress, valueAddress, UPDATE_FLAGS[flag])),
+      this.#core.withBytes(value, 1, (valueAddress) =>
+        this.#call('mapHostUpdate', keyAddress, valueAddress, UPDATE_FLAGS[flag]),
+      ),
     );
     this.#check(result, 'update');
   }
@@ -201,7 +203,8 @@ export class BpfMap {
     const rounded = (this.valueSize + 7) & ~7;
     const perCpu = Array.isArray(value) && value.length === this.#cpus ? value : [value];
     const out = new Uint8Array(rounded * this.#cpus);
-    for (const [cpu, one] of perCpu.entries()) out.set(this.#encode('value', this.spec.valueTypeId, this.valueSize, one), cpu * rounded);
+    for (const [cpu, one] of perCpu.entries())
+      out.set(this.#encode('value', this.spec.valueTypeId, this.valueSize, one), cpu * rounded);
     return out;
   }
 
@@ -228,7 +231,8 @@ export class BpfMap {
     if (!this.isPerCpu) return this.#format(this.spec.valueTypeId, bytes);
     const rounded = (this.valueSize + 7) & ~7;
     const parts: string[] = [];
-    for (let at = 0; at + this.valueSize <= bytes.length; at += rounded) parts.push(this.#format(this.spec.valueTypeId, bytes.subarray(at, at + this.valueSize)));
+    for (let at = 0; at + this.valueSize <= bytes.length; at += rounded)
+      parts.push(this.#format(this.spec.valueTypeId, bytes.subarray(at, at + this.valueSize)));
     return parts.join(' | ');
   }
 
@@ -274,7 +278,9 @@ export class BpfMap {
 
   /** Queue and stack: appends a value. */
   push(value: unknown, flag: UpdateFlag = 'any'): void {
-    const result = this.#core.withBytes(this.encodeValue(value), 1, (address) => this.#call('mapPush', address, UPDATE_FLAGS[flag]));
+    const result = this.#core.withBytes(this.encodeValue(value), 1, (address) =>
+      this.#call('mapPush', address, UPDATE_FLAGS[flag]),
+    );
     this.#check(result, 'push');
   }
 
@@ -291,6 +297,7 @@ export class BpfMap {
   }
 
   #checkSize(what: string, bytes: Uint8Array, size: number): void {
-    if (bytes.length !== size) throw new UsageError(`map ${this.name}: ${what} has ${bytes.length} bytes, expected ${size}`);
+    if (bytes.length !== size)
+      throw new UsageError(`map ${this.name}: ${what} has ${bytes.length} bytes, expected ${size}`);
   }
 }

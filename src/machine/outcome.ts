@@ -51,7 +51,17 @@ export interface Outcome {
   fault: Fault | undefined;
 }
 
-const TC = ['TC_ACT_OK', 'TC_ACT_RECLASSIFY', 'TC_ACT_SHOT', 'TC_ACT_PIPE', 'TC_ACT_STOLEN', 'TC_ACT_QUEUED', 'TC_ACT_REPEAT', 'TC_ACT_REDIRECT', 'TC_ACT_TRAP'];
+const TC = [
+  'TC_ACT_OK',
+  'TC_ACT_RECLASSIFY',
+  'TC_ACT_SHOT',
+  'TC_ACT_PIPE',
+  'TC_ACT_STOLEN',
+  'TC_ACT_QUEUED',
+  'TC_ACT_REPEAT',
+  'TC_ACT_REDIRECT',
+  'TC_ACT_TRAP',
+];
 const XDP = ['XDP_ABORTED', 'XDP_DROP', 'XDP_PASS', 'XDP_TX', 'XDP_REDIRECT'];
 const LWT: Record<number, string> = { 0: 'BPF_OK', 2: 'BPF_DROP', 7: 'BPF_REDIRECT', 128: 'BPF_LWT_REROUTE' };
 

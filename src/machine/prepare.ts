@@ -14,7 +14,15 @@ const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 
 /** Program types whose data pointer starts at the network header (kernel bpf_prog_test_run_skb: is_l2 is false). */
-const L3_TYPES = new Set(['socket_filter', 'cgroup_skb', 'lwt_in', 'lwt_out', 'lwt_xmit', 'lwt_seg6local', 'flow_dissector']);
+const L3_TYPES = new Set([
+  'socket_filter',
+  'cgroup_skb',
+  'lwt_in',
+  'lwt_out',
+  'lwt_xmit',
+  'lwt_seg6local',
+  'flow_dissector',
+]);
 
 /** XDP under BPF_PROG_TEST_RUN: what fits between 256 bytes of headroom and the shared info of a 4096-byte page. */
 export const XDP_LINEAR = 4096 - 256 - 320;

@@ -4,7 +4,7 @@ import { UsageError } from '../errors.js';
 import { helperById } from '../helpers/table.js';
 import { DECODED_SIZE } from '../isa/decode.js';
 import type { LineInfo, ProgramSpec } from '../object/spec.js';
-import { type ExecutionCounts, countExecutions } from './coverage.js';
+import { countExecutions, type ExecutionCounts } from './coverage.js';
 import { FAULT_NAMES, type Fault, type FrameInfo } from './fault.js';
 import { type LinkedFunction, programKind, writeProgram } from './link.js';
 import type { LoadedObject } from './loaded.js';
@@ -13,7 +13,7 @@ import type { BpfMap } from './map.js';
 import { type MapChange, type Outcome, type Redirect, verdictName } from './outcome.js';
 import { preparePacket, startsAtL3 } from './prepare.js';
 import { locate } from './region.js';
-import { type TraceSink, Tracer } from './trace.js';
+import { Tracer, type TraceSink } from './trace.js';
 
 export interface RunInput {
   /** Packet from the L2 header on. Default: 64 zero bytes for packet programs. */
@@ -64,7 +64,13 @@ export class Program {
     this.#functions = functions;
     this.#table = machine.contextTable(this.contextType);
     this.descriptor = machine.addProgram(this);
-    writeProgram(machine.core, this.descriptor, { entry: linked.address, kind: this.kind, id: 0, contextTable: this.#table, frags: spec.frags });
+    writeProgram(machine.core, this.descriptor, {
+      entry: linked.address,
+      kind: this.kind,
+      id: 0,
+      contextTable: this.#table,
+      frags: spec.frags,
+    });
   }
 
   get name(): string {
@@ -112,13 +118,18 @@ export class Program {
   rerun(times: number): number | undefined {
     const { core, inputs } = this.#machine;
     core.setRun32(RunState.SINGLE_STEP, 0);
-    const made = (core.exports.runMany as (program: number, times: number, budget: bigint) => number)(this.descriptor, times, inputs.budget);
+    const made = (core.exports.runMany as (program: number, times: number, budget: bigint) => number)(
+      this.descriptor,
+      times,
+      inputs.budget,
+    );
     return made === times ? Number(core.register(0) & 0xffffffffn) : undefined;
   }
 
   #setInputs(input: RunInput): void {
     const { core, inputs } = this.#machine;
-    if (input.cpu !== undefined && (input.cpu < 0 || input.cpu >= inputs.cpus)) throw new UsageError(`cpu must be 0..${inputs.cpus - 1}, not ${input.cpu}`);
+    if (input.cpu !== undefined && (input.cpu < 0 || input.cpu >= inputs.cpus))
+      throw new UsageError(`cpu must be 0..${inputs.cpus - 1}, not ${input.cpu}`);
     core.setRun32(RunState.CPU, input.cpu ?? inputs.cpu);
     if (input.clock !== undefined) core.setRun64(RunState.CLOCK_NS, input.clock);
   }
@@ -133,28 +144,36 @@ export class Program {
     core.setU32(CONTEXT_TABLES, this.#table);
     const given = input.context;
     const bytes = given instanceof Uint8Array ? given : encodeContext(this.contextType, given ?? {});
-    if (bytes.length > CONTEXT_SLOT_SIZE) throw new UsageError(`the context has ${bytes.length} bytes; at most ${CONTEXT_SLOT_SIZE} are possible`);
+    if (bytes.length > CONTEXT_SLOT_SIZE)
+      throw new UsageError(`the context has ${bytes.length} bytes; at most ${CONTEXT_SLOT_SIZE} are possible`);
     core.write(CONTEXTS, bytes);
     if (this.kind === ProgramKind.RAW) return;
     const metadata = input.metadata ?? new Uint8Array();
     if (metadata.length && this.kind !== ProgramKind.XDP) throw new UsageError('only xdp programs take metadata');
     if (metadata.length % 4) throw new UsageError(`metadata must be a multiple of 4 bytes, not ${metadata.length}`);
     const packet = input.packet ?? new Uint8Array(EMPTY_PACKET);
-    if (packet.length > MAX_PACKET) throw new UsageError(`the packet has ${packet.length} bytes; at most ${MAX_PACKET} are possible`);
+    if (packet.length > MAX_PACKET)
+      throw new UsageError(`the packet has ${packet.length} bytes; at most ${MAX_PACKET} are possible`);
     const all = new Uint8Array(metadata.length + packet.length);
     all.set(metadata);
     all.set(packet, metadata.length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const ifindex = this.kind === ProgramKind.SKB && bytes.length >= 44 ? view.getUint32(40, true) : 0;
-    const device = machine.environment.devices.find((candidate) => candidate.ifindex === (ifindex || 1)) ?? machine.environment.devices[0];
+    const device =
+      machine.environment.devices.find((candidate) => candidate.ifindex === (ifindex || 1)) ??
+      machine.environment.devices[0];
     if (!device) throw new UsageError('the environment has no network device');
-    const named = given instanceof Uint8Array ? undefined : this.contextType.fields.filter((field) => given && field.name in given);
+    const named =
+      given instanceof Uint8Array ? undefined : this.contextType.fields.filter((field) => given && field.name in given);
     preparePacket(
       core,
       this.kind,
       this.spec.type,
       { bytes: all, metaLength: metadata.length, hasContext: given !== undefined, device },
-      (offset) => (named ? named.some((field) => field.offset === offset) : offset + 4 <= bytes.length && view.getUint32(offset, true) !== 0),
+      (offset) =>
+        named
+          ? named.some((field) => field.offset === offset)
+          : offset + 4 <= bytes.length && view.getUint32(offset, true) !== 0,
       (socket) => machine.sockets.expose(socket),
     );
   }
@@ -225,25 +244,38 @@ export class Program {
   #tailCalls(): string[] {
     const machine = this.#machine;
     const { core } = machine;
-    return Array.from({ length: core.run32(RunState.TAIL_CALLS) }, (_, i) => machine.programAt(core.u32(core.layout.TAIL_CALL_LOG + i * 4))?.name ?? '?');
+    return Array.from(
+      { length: core.run32(RunState.TAIL_CALLS) },
+      (_, i) => machine.programAt(core.u32(core.layout.TAIL_CALL_LOG + i * 4))?.name ?? '?',
+    );
   }
 
   #redirect(): Redirect | undefined {
     const { core } = this.#machine;
     const kind = REDIRECTS[core.run32(RunState.REDIRECT_KIND)];
     if (!kind) return undefined;
-    const redirect: Redirect = { kind, ifindex: core.run32(RunState.REDIRECT_IFINDEX), flags: core.run64(RunState.REDIRECT_FLAGS) };
+    const redirect: Redirect = {
+      kind,
+      ifindex: core.run32(RunState.REDIRECT_IFINDEX),
+      flags: core.run64(RunState.REDIRECT_FLAGS),
+    };
     const map = core.run32(RunState.REDIRECT_MAP);
-    if (kind === 'redirect_map') redirect.map = this.#machine.maps.find((candidate) => candidate.handle === map)?.name ?? '?';
+    if (kind === 'redirect_map')
+      redirect.map = this.#machine.maps.find((candidate) => candidate.handle === map)?.name ?? '?';
     const length = core.run32(RunState.REDIRECT_NEIGH_LENGTH);
-    if (kind === 'redirect_neigh' && length) redirect.neighbour = core.copy(core.layout.RUN_STATE + RunState.REDIRECT_NEIGH, Math.min(length, 20));
+    if (kind === 'redirect_neigh' && length)
+      redirect.neighbour = core.copy(core.layout.RUN_STATE + RunState.REDIRECT_NEIGH, Math.min(length, 20));
     return redirect;
   }
 
   #frameAt(address: number): FrameInfo {
     const found = this.#machine.code.find(address);
     if (!found) return { function: '?', instruction: 0, line: undefined };
-    return { function: found.linked.spec.name, instruction: found.instruction, line: lineAt(found.linked.spec.lines, found.instruction) };
+    return {
+      function: found.linked.spec.name,
+      instruction: found.instruction,
+      line: lineAt(found.linked.spec.lines, found.instruction),
+    };
   }
 
   #fault(tailCalls: string[]): Fault | undefined {
@@ -253,7 +285,13 @@ export class Program {
     if (kind === FaultKind.NONE) return undefined;
     const address = core.run64(RunState.FAULT_ADDRESS);
     const here = this.#frameAt(core.run32(RunState.PC));
-    const located = kind === FaultKind.OUT_OF_BOUNDS || kind === FaultKind.READ_ONLY || kind === FaultKind.UNINITIALISED_STACK || kind === FaultKind.BAD_CONTEXT_ACCESS ? locate(core, machine.maps, address, this.contextType.size) : { region: undefined };
+    const located =
+      kind === FaultKind.OUT_OF_BOUNDS ||
+      kind === FaultKind.READ_ONLY ||
+      kind === FaultKind.UNINITIALISED_STACK ||
+      kind === FaultKind.BAD_CONTEXT_ACCESS
+        ? locate(core, machine.maps, address, this.contextType.size)
+        : { region: undefined };
     const helperId = core.run32(RunState.HELPER);
     const detail = core.run32(RunState.FAULT_DETAIL);
     const calls = [here];

@@ -27,11 +27,23 @@ export function locate(core: Core, maps: Iterable<BpfMap>, address: bigint, cont
     const depth = core.run32(RunState.DEPTH);
     const frame = Math.min(Math.max(0, Math.floor((at - layout.STACK) / layout.STACK_STRIDE)), depth);
     // Offsets are shown as C programmers see the stack: relative to the frame pointer.
-    return { region: { name: 'stack', offset: at - (layout.STACK + frame * layout.STACK_STRIDE + layout.STACK_FRAME), size: layout.STACK_FRAME } };
+    return {
+      region: {
+        name: 'stack',
+        offset: at - (layout.STACK + frame * layout.STACK_STRIDE + layout.STACK_FRAME),
+        size: layout.STACK_FRAME,
+      },
+    };
   }
   if (at >= layout.CONTEXTS && at < layout.CONTEXTS + layout.CONTEXTS_SIZE) {
     const slot = Math.floor((at - layout.CONTEXTS) / layout.CONTEXT_SLOT_SIZE);
-    return { region: { name: slot === 0 ? 'ctx' : 'socket', offset: (at - layout.CONTEXTS) % layout.CONTEXT_SLOT_SIZE, size: slot === 0 ? contextSize : SOCKET_SIZE } };
+    return {
+      region: {
+        name: slot === 0 ? 'ctx' : 'socket',
+        offset: (at - layout.CONTEXTS) % layout.CONTEXT_SLOT_SIZE,
+        size: slot === 0 ? contextSize : SOCKET_SIZE,
+      },
+    };
   }
   return { region: locateValue(core, maps, at) };
 }

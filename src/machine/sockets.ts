@@ -2,7 +2,22 @@ import type { Socket } from '../helpers/helper.js';
 import type { Core } from './core.js';
 
 /** Byte offsets of struct bpf_sock as programs see it (include/uapi/linux/bpf.h). */
-const SOCK = { boundDevice: 0, family: 4, type: 8, protocol: 12, mark: 16, priority: 20, sourceIp4: 24, sourceIp6: 28, sourcePort: 44, destinationPort: 48, destinationIp4: 52, destinationIp6: 56, state: 72, queue: 76 };
+const SOCK = {
+  boundDevice: 0,
+  family: 4,
+  type: 8,
+  protocol: 12,
+  mark: 16,
+  priority: 20,
+  sourceIp4: 24,
+  sourceIp6: 28,
+  sourcePort: 44,
+  destinationPort: 48,
+  destinationIp4: 52,
+  destinationIp6: 56,
+  state: 72,
+  queue: 76,
+};
 
 /**
  * bpf_sock views of sockets, in context slots 1 and up. Views live until the end of the run; a released one stays
@@ -63,7 +78,8 @@ export class SocketTable {
   at(address: bigint): Socket | undefined {
     const { layout } = this.#core;
     const offset = address - BigInt(layout.CONTEXTS);
-    if (offset < 0n || offset >= BigInt(layout.CONTEXTS_SIZE) || offset % BigInt(layout.CONTEXT_SLOT_SIZE)) return undefined;
+    if (offset < 0n || offset >= BigInt(layout.CONTEXTS_SIZE) || offset % BigInt(layout.CONTEXT_SLOT_SIZE))
+      return undefined;
     return this.#sockets[Number(offset) / layout.CONTEXT_SLOT_SIZE];
   }
 

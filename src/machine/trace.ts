@@ -111,7 +111,15 @@ export class Tracer {
       },
       map: (handle) => {
         const map = mapAt(handle);
-        return map && { name: map.name, keySize: map.keySize, valueSize: map.valueSize, formatKey: (bytes) => map.formatKey(bytes), formatValue: (bytes) => map.formatValue(bytes) };
+        return (
+          map && {
+            name: map.name,
+            keySize: map.keySize,
+            valueSize: map.valueSize,
+            formatKey: (bytes) => map.formatKey(bytes),
+            formatValue: (bytes) => map.formatValue(bytes),
+          }
+        );
       },
     });
   }

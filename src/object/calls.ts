@@ -21,7 +21,8 @@ export function callsOf(spec: ObjectSpec, index: number, deep = true): number[] 
       if (opcode === LD_IMM64) at += 8;
     }
     if (!deep) return;
-    for (const relocation of found.relocations) if (relocation.kind === 'call' || relocation.kind === 'callback') visit(relocation.function);
+    for (const relocation of found.relocations)
+      if (relocation.kind === 'call' || relocation.kind === 'callback') visit(relocation.function);
   };
   visit(index);
   return [...ids].sort((a, b) => a - b);
@@ -43,13 +44,19 @@ export interface TailCall {
  */
 export function tailCallsOf(spec: ObjectSpec): TailCall[] {
   const targets = new Map<string, string>();
-  for (const program of spec.programs) for (const { map, slot } of program.slots) targets.set(`${map}/${slot}`, program.name);
-  for (const map of spec.maps) for (const { slot, program } of map.values) if (program) targets.set(`${map.name}/${slot}`, program);
+  for (const program of spec.programs)
+    for (const { map, slot } of program.slots) targets.set(`${map}/${slot}`, program.name);
+  for (const map of spec.maps)
+    for (const { slot, program } of map.values) if (program) targets.set(`${map.name}/${slot}`, program);
   const calls: TailCall[] = [];
   for (const fn of spec.functions) {
     const { instructions } = fn;
     const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
-    const mapAt = new Map(fn.relocations.flatMap((relocation) => (relocation.kind === 'map' ? [[relocation.instruction, relocation.map] as const] : [])));
+    const mapAt = new Map(
+      fn.relocations.flatMap((relocation) =>
+        relocation.kind === 'map' ? [[relocation.instruction, relocation.map] as const] : [],
+      ),
+    );
     let map: string | undefined;
     let slot: number | null = null;
     for (let at = 0; at + 8 <= instructions.length; at += 8) {
@@ -66,7 +73,13 @@ export function tailCallsOf(spec: ObjectSpec): TailCall[] {
         }
         map = undefined;
         slot = null;
-      } else if (register === 3 && (opcode & 7) !== 5 && (opcode & 7) !== 6 && (opcode & 7) !== 2 && (opcode & 7) !== 3) {
+      } else if (
+        register === 3 &&
+        (opcode & 7) !== 5 &&
+        (opcode & 7) !== 6 &&
+        (opcode & 7) !== 2 &&
+        (opcode & 7) !== 3
+      ) {
         slot = null;
       }
     }

@@ -58,7 +58,13 @@ export type Relocation = { readonly instruction: number } & (
   /** Address of byte `offset` of data section map `map` (element 0). */
   | { readonly kind: 'data'; readonly map: string; readonly offset: number }
   /** Address-as-value (Cilium up to 1.16, CILIUM.md 2.1): the immediate becomes the variable's value, zero-extended. */
-  | { readonly kind: 'constant'; readonly section: string; readonly offset: number; readonly size: number; readonly variable: string | undefined }
+  | {
+      readonly kind: 'constant';
+      readonly section: string;
+      readonly offset: number;
+      readonly size: number;
+      readonly variable: string | undefined;
+    }
   /** bpf-to-bpf call; index into ObjectSpec.functions. */
   | { readonly kind: 'call'; readonly function: number }
   /** Function address for a callback; index into ObjectSpec.functions. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OffkernelError } from '../errors.js';
@@ -42,7 +42,11 @@ let availability: Availability | undefined;
  * pinned to one CPU, so that per-CPU state stays in one place.
  */
 function bpftool(args: readonly string[]): { ok: boolean; output: string; error: string } {
-  const result = spawnSync('unshare', ['-n', 'taskset', '-c', '0', 'bpftool', ...args], { encoding: 'utf8', timeout: TIMEOUT_MS, maxBuffer: 64 * 2 ** 20 });
+  const result = spawnSync('unshare', ['-n', 'taskset', '-c', '0', 'bpftool', ...args], {
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    maxBuffer: 64 * 2 ** 20,
+  });
   if (result.error) return { ok: false, output: '', error: String(result.error.message) };
   return { ok: result.status === 0, output: result.stdout, error: `${result.stderr}${result.stdout}`.trim() };
 }
@@ -51,11 +55,15 @@ function probe(): Availability {
   if (process.platform !== 'linux') return { ok: false, reason: 'not Linux' };
   if (process.getuid?.() !== 0) return { ok: false, reason: 'not root' };
   for (const tool of ['bpftool', 'unshare', 'taskset']) {
-    if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0) return { ok: false, reason: `${tool} is not installed` };
+    if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
+      return { ok: false, reason: `${tool} is not installed` };
   }
   if (!existsSync(BPFFS)) return { ok: false, reason: `${BPFFS} does not exist` };
-  const isMounted = readFileSync('/proc/mounts', 'utf8').split('\n').some((line) => line.split(' ')[1] === BPFFS);
-  if (!isMounted && spawnSync('mount', ['-t', 'bpf', 'bpf', BPFFS]).status !== 0) return { ok: false, reason: `no bpf file system on ${BPFFS}` };
+  const isMounted = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[1] === BPFFS);
+  if (!isMounted && spawnSync('mount', ['-t', 'bpf', 'bpf', BPFFS]).status !== 0)
+    return { ok: false, reason: `no bpf file system on ${BPFFS}` };
   const listed = bpftool(['prog', 'list']);
   return listed.ok ? { ok: true } : { ok: false, reason: `bpf() does not work: ${listed.error.split('\n')[0]}` };
 }
@@ -94,7 +102,15 @@ export class Kernel {
       const file = join(files, 'object.o');
       writeFileSync(file, object);
       const type = options.type ? ['type', options.type] : [];
-      const loaded = bpftool(['prog', 'loadall', file, join(kernel.#pins, 'progs'), ...type, 'pinmaps', join(kernel.#pins, 'maps')]);
+      const loaded = bpftool([
+        'prog',
+        'loadall',
+        file,
+        join(kernel.#pins, 'progs'),
+        ...type,
+        'pinmaps',
+        join(kernel.#pins, 'maps'),
+      ]);
       if (!loaded.ok) throw new KernelError(`${options.name}: the kernel refuses the object: ${loaded.error}`);
       return kernel;
     } catch (error) {
@@ -117,7 +133,19 @@ export class Kernel {
   run(input: KernelRun): KernelResult {
     const file = (name: string): string => join(this.#files, name);
     writeFileSync(file('in'), input.packet);
-    const args = ['-j', 'prog', 'run', 'pinned', join(this.#pins, 'progs', input.program), 'data_in', file('in'), 'data_out', file('out'), 'data_size_out', String(LARGEST_OUTPUT)];
+    const args = [
+      '-j',
+      'prog',
+      'run',
+      'pinned',
+      join(this.#pins, 'progs', input.program),
+      'data_in',
+      file('in'),
+      'data_out',
+      file('out'),
+      'data_size_out',
+      String(LARGEST_OUTPUT),
+    ];
     if (input.context) {
       writeFileSync(file('ctx_in'), input.context);
       args.push('ctx_in', file('ctx_in'), 'ctx_out', file('ctx_out'), 'ctx_size_out', '4096');
@@ -126,7 +154,12 @@ export class Kernel {
     const result = bpftool(args);
     if (!result.ok) throw new KernelError(`${input.program}: ${result.error}`);
     const { retval, duration } = JSON.parse(result.output) as { retval: number; duration: number };
-    return { retval: retval >>> 0, duration, packet: readFileSync(file('out')), context: input.context ? readFileSync(file('ctx_out')) : undefined };
+    return {
+      retval: retval >>> 0,
+      duration,
+      packet: readFileSync(file('out')),
+      context: input.context ? readFileSync(file('ctx_out')) : undefined,
+    };
   }
 
   #map(name: string): string {
@@ -140,7 +173,18 @@ export class Kernel {
   /** Stores an element; per-CPU values one after the other, each rounded up to 8 bytes. */
   updateMap(name: string, key: Uint8Array, value: Uint8Array): void {
     const hex = (bytes: Uint8Array): string[] => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
-    const result = bpftool(['map', 'update', 'pinned', this.#map(name), 'key', 'hex', ...hex(key), 'value', 'hex', ...hex(value)]);
+    const result = bpftool([
+      'map',
+      'update',
+      'pinned',
+      this.#map(name),
+      'key',
+      'hex',
+      ...hex(key),
+      'value',
+      'hex',
+      ...hex(value),
+    ]);
     if (!result.ok) throw new KernelError(`map ${name}: ${result.error}`);
   }
 
@@ -149,8 +193,15 @@ export class Kernel {
     const result = bpftool(['-j', 'map', 'dump', 'pinned', this.#map(name)]);
     if (!result.ok) throw new KernelError(`map ${name}: ${result.error}`);
     const bytes = (list: readonly string[]): Uint8Array => Uint8Array.from(list, (text) => Number.parseInt(text, 16));
-    const rows = JSON.parse(result.output) as { key: string[]; value?: string[]; values?: { cpu: number; value: string[] }[] }[];
-    return rows.map((row) => [bytes(row.key), row.values ? bytes(row.values.flatMap(({ value }) => value)) : bytes(row.value ?? [])]);
+    const rows = JSON.parse(result.output) as {
+      key: string[];
+      value?: string[];
+      values?: { cpu: number; value: string[] }[];
+    }[];
+    return rows.map((row) => [
+      bytes(row.key),
+      row.values ? bytes(row.values.flatMap(({ value }) => value)) : bytes(row.value ?? []),
+    ]);
   }
 
   /** Unloads everything. Safe to call twice. */

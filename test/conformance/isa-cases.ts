@@ -1,4 +1,4 @@
-import { type Code, EXIT, concat, instruction, loadImmediate, move, moveImmediate } from './assembler.js';
+import { type Code, concat, EXIT, instruction, loadImmediate, move, moveImmediate } from './assembler.js';
 
 /**
  * The ISA table: what every instruction of RFC 9669 does to r0. A case is the body of a function that is called with r1 = the
@@ -49,8 +49,20 @@ const OPERATIONS: readonly Arithmetic[] = [
   { name: 'add', code: 0x00, wide: (a, b) => a + b, narrow: (a, b) => a + b },
   { name: 'sub', code: 0x10, wide: (a, b) => a - b, narrow: (a, b) => a - b },
   { name: 'mul', code: 0x20, wide: (a, b) => a * b, narrow: (a, b) => a * b },
-  { name: 'div', code: 0x30, wide: (a, b) => (b ? a / b : 0n), narrow: (a, b) => (b ? a / b : 0n), refuses: (imm) => imm === 0n },
-  { name: 'mod', code: 0x90, wide: (a, b) => (b ? a % b : a), narrow: (a, b) => (b ? a % b : a), refuses: (imm) => imm === 0n },
+  {
+    name: 'div',
+    code: 0x30,
+    wide: (a, b) => (b ? a / b : 0n),
+    narrow: (a, b) => (b ? a / b : 0n),
+    refuses: (imm) => imm === 0n,
+  },
+  {
+    name: 'mod',
+    code: 0x90,
+    wide: (a, b) => (b ? a % b : a),
+    narrow: (a, b) => (b ? a % b : a),
+    refuses: (imm) => imm === 0n,
+  },
   {
     name: 'sdiv',
     code: 0x30,
@@ -59,13 +71,38 @@ const OPERATIONS: readonly Arithmetic[] = [
     narrow: (a, b) => (b ? truncated(S32(a), S32(b)) : 0n),
     refuses: (imm) => imm === 0n,
   },
-  { name: 'smod', code: 0x90, offset: 1, wide: (a, b) => (b ? S64(a) % S64(b) : a), narrow: (a, b) => (b ? S32(a) % S32(b) : a), refuses: (imm) => imm === 0n },
+  {
+    name: 'smod',
+    code: 0x90,
+    offset: 1,
+    wide: (a, b) => (b ? S64(a) % S64(b) : a),
+    narrow: (a, b) => (b ? S32(a) % S32(b) : a),
+    refuses: (imm) => imm === 0n,
+  },
   { name: 'or', code: 0x40, wide: (a, b) => a | b, narrow: (a, b) => a | b },
   { name: 'and', code: 0x50, wide: (a, b) => a & b, narrow: (a, b) => a & b },
   { name: 'xor', code: 0xa0, wide: (a, b) => a ^ b, narrow: (a, b) => a ^ b },
-  { name: 'lsh', code: 0x60, wide: (a, b) => a << (b & 63n), narrow: (a, b) => a << (b & 31n), refuses: (imm, width) => imm < 0n || imm >= BigInt(width) },
-  { name: 'rsh', code: 0x70, wide: (a, b) => a >> (b & 63n), narrow: (a, b) => a >> (b & 31n), refuses: (imm, width) => imm < 0n || imm >= BigInt(width) },
-  { name: 'arsh', code: 0xc0, wide: (a, b) => S64(a) >> (b & 63n), narrow: (a, b) => S32(a) >> (b & 31n), refuses: (imm, width) => imm < 0n || imm >= BigInt(width) },
+  {
+    name: 'lsh',
+    code: 0x60,
+    wide: (a, b) => a << (b & 63n),
+    narrow: (a, b) => a << (b & 31n),
+    refuses: (imm, width) => imm < 0n || imm >= BigInt(width),
+  },
+  {
+    name: 'rsh',
+    code: 0x70,
+    wide: (a, b) => a >> (b & 63n),
+    narrow: (a, b) => a >> (b & 31n),
+    refuses: (imm, width) => imm < 0n || imm >= BigInt(width),
+  },
+  {
+    name: 'arsh',
+    code: 0xc0,
+    wide: (a, b) => S64(a) >> (b & 63n),
+    narrow: (a, b) => S32(a) >> (b & 31n),
+    refuses: (imm, width) => imm < 0n || imm >= BigInt(width),
+  },
 ];
 
 /** Corner values: zero, one, sign bits of both widths, all ones, mixed patterns. */
@@ -84,15 +121,31 @@ const PAIRS: readonly (readonly [bigint, bigint])[] = [
 for (const operation of OPERATIONS) {
   const offset = operation.offset ?? 0;
   for (const [a, b] of PAIRS) {
-    add(`${operation.name}64 ${hex(a)}, register ${hex(b)}`, [...opaque(0, a), ...opaque(2, b), instruction(0x0f | operation.code, 0, 2, offset)], operation.wide(U64(a), U64(b)));
-    add(`${operation.name}32 ${hex(a)}, register ${hex(b)}`, [...opaque(0, a), ...opaque(2, b), instruction(0x0c | operation.code, 0, 2, offset)], U32(operation.narrow(U32(a), U32(b))));
+    add(
+      `${operation.name}64 ${hex(a)}, register ${hex(b)}`,
+      [...opaque(0, a), ...opaque(2, b), instruction(0x0f | operation.code, 0, 2, offset)],
+      operation.wide(U64(a), U64(b)),
+    );
+    add(
+      `${operation.name}32 ${hex(a)}, register ${hex(b)}`,
+      [...opaque(0, a), ...opaque(2, b), instruction(0x0c | operation.code, 0, 2, offset)],
+      U32(operation.narrow(U32(a), U32(b))),
+    );
   }
   for (const [a, b] of PAIRS) {
     const imm = S32(b);
     if (operation.refuses?.(imm, 64)) continue;
-    add(`${operation.name}64 ${hex(a)}, immediate ${imm}`, [...opaque(0, a), instruction(0x07 | operation.code, 0, 0, offset, Number(imm))], operation.wide(U64(a), U64(imm)));
+    add(
+      `${operation.name}64 ${hex(a)}, immediate ${imm}`,
+      [...opaque(0, a), instruction(0x07 | operation.code, 0, 0, offset, Number(imm))],
+      operation.wide(U64(a), U64(imm)),
+    );
     if (operation.refuses?.(imm, 32)) continue;
-    add(`${operation.name}32 ${hex(a)}, immediate ${imm}`, [...opaque(0, a), instruction(0x04 | operation.code, 0, 0, offset, Number(imm))], U32(operation.narrow(U32(a), U32(imm))));
+    add(
+      `${operation.name}32 ${hex(a)}, immediate ${imm}`,
+      [...opaque(0, a), instruction(0x04 | operation.code, 0, 0, offset, Number(imm))],
+      U32(operation.narrow(U32(a), U32(imm))),
+    );
   }
 }
 
@@ -110,8 +163,17 @@ for (const imm of [0, 1, -1, 0x7fffffff, -0x80000000]) {
 // Sign-extending moves (section 4.1)
 for (const width of [8, 16, 32]) {
   for (const value of [0x0123456789abcdefn, 0xfedcba9876543281n, 0x7fn, 0x8000n, 0xffffffff80000000n, 0x7fffffffn]) {
-    add(`movsx${width}_64 ${hex(value)}`, [...opaque(2, value), instruction(0xbf, 0, 2, width)], BigInt.asIntN(width, value));
-    if (width < 32) add(`movsx${width}_32 ${hex(value)}`, [...opaque(2, value), loadImmediate(0, -1n), instruction(0xbc, 0, 2, width)], U32(BigInt.asIntN(width, value)));
+    add(
+      `movsx${width}_64 ${hex(value)}`,
+      [...opaque(2, value), instruction(0xbf, 0, 2, width)],
+      BigInt.asIntN(width, value),
+    );
+    if (width < 32)
+      add(
+        `movsx${width}_32 ${hex(value)}`,
+        [...opaque(2, value), loadImmediate(0, -1n), instruction(0xbc, 0, 2, width)],
+        U32(BigInt.asIntN(width, value)),
+      );
   }
 }
 
@@ -123,7 +185,11 @@ const swapped = (value: bigint, width: number): bigint => {
 };
 for (const width of [16, 32, 64]) {
   for (const value of [0x0123456789abcdefn, 0xfedcba9876543281n, 0x80n]) {
-    add(`le${width} ${hex(value)}`, [...opaque(0, value), instruction(0xd4, 0, 0, 0, width)], BigInt.asUintN(width, value));
+    add(
+      `le${width} ${hex(value)}`,
+      [...opaque(0, value), instruction(0xd4, 0, 0, 0, width)],
+      BigInt.asUintN(width, value),
+    );
     add(`be${width} ${hex(value)}`, [...opaque(0, value), instruction(0xdc, 0, 0, 0, width)], swapped(value, width));
     add(`bswap${width} ${hex(value)}`, [...opaque(0, value), instruction(0xd7, 0, 0, 0, width)], swapped(value, width));
   }
@@ -168,22 +234,59 @@ for (const jump of JUMPS) {
   for (const [a, b] of JUMP_PAIRS) {
     const imm = Number(S32(b));
     const verdict = (taken: boolean): bigint => (taken ? 1n : 2n);
-    add(`${jump.name} ${hex(a)}, register ${hex(b)}`, [...opaque(2, a), ...opaque(3, b), ...branch(instruction(0x0d | jump.code, 2, 3, 2))], verdict(jump.wide(U64(a), U64(b))));
-    add(`${jump.name} ${hex(a)}, immediate ${imm}`, [...opaque(2, a), ...branch(instruction(0x05 | jump.code, 2, 0, 2, imm))], verdict(jump.wide(U64(a), U64(BigInt(imm)))));
-    add(`${jump.name}32 ${hex(a)}, register ${hex(b)}`, [...opaque(2, a), ...opaque(3, b), ...branch(instruction(0x0e | jump.code, 2, 3, 2))], verdict(jump.narrow(U32(a), U32(b))));
-    add(`${jump.name}32 ${hex(a)}, immediate ${imm}`, [...opaque(2, a), ...branch(instruction(0x06 | jump.code, 2, 0, 2, imm))], verdict(jump.narrow(U32(a), U32(BigInt(imm)))));
+    add(
+      `${jump.name} ${hex(a)}, register ${hex(b)}`,
+      [...opaque(2, a), ...opaque(3, b), ...branch(instruction(0x0d | jump.code, 2, 3, 2))],
+      verdict(jump.wide(U64(a), U64(b))),
+    );
+    add(
+      `${jump.name} ${hex(a)}, immediate ${imm}`,
+      [...opaque(2, a), ...branch(instruction(0x05 | jump.code, 2, 0, 2, imm))],
+      verdict(jump.wide(U64(a), U64(BigInt(imm)))),
+    );
+    add(
+      `${jump.name}32 ${hex(a)}, register ${hex(b)}`,
+      [...opaque(2, a), ...opaque(3, b), ...branch(instruction(0x0e | jump.code, 2, 3, 2))],
+      verdict(jump.narrow(U32(a), U32(b))),
+    );
+    add(
+      `${jump.name}32 ${hex(a)}, immediate ${imm}`,
+      [...opaque(2, a), ...branch(instruction(0x06 | jump.code, 2, 0, 2, imm))],
+      verdict(jump.narrow(U32(a), U32(BigInt(imm)))),
+    );
   }
 }
 // What a jump passes over must be reachable for the verifier: the branch on r9 is never taken.
 const never = instruction(0x55, 9, 0, 1, 0);
 add('ja', [moveImmediate(0, 1), never, instruction(0x05, 0, 0, 1), moveImmediate(0, 2)], 1n);
-add('ja backwards', [moveImmediate(0, 0), instruction(0x05, 0, 0, 1), instruction(0x05, 0, 0, 2), instruction(0x07, 0, 0, 0, 3), instruction(0x05, 0, 0, -3)], 3n);
+add(
+  'ja backwards',
+  [
+    moveImmediate(0, 0),
+    instruction(0x05, 0, 0, 1),
+    instruction(0x05, 0, 0, 2),
+    instruction(0x07, 0, 0, 0, 3),
+    instruction(0x05, 0, 0, -3),
+  ],
+  3n,
+);
 add('gotol', [moveImmediate(0, 1), never, instruction(0x06, 0, 0, 0, 1), moveImmediate(0, 2)], 1n);
-add('loop counts down', [moveImmediate(0, 0), moveImmediate(2, 10), instruction(0x0f, 0, 2), instruction(0x17, 2, 0, 0, 1), instruction(0x55, 2, 0, -3, 0)], 55n);
+add(
+  'loop counts down',
+  [
+    moveImmediate(0, 0),
+    moveImmediate(2, 10),
+    instruction(0x0f, 0, 2),
+    instruction(0x17, 2, 0, 0, 1),
+    instruction(0x55, 2, 0, -3, 0),
+  ],
+  55n,
+);
 add('may_goto falls through', [moveImmediate(0, 7), instruction(0xe5, 0, 0, 1), moveImmediate(0, 8)], 8n);
 
 // 64-bit constants (section 5.4)
-for (const value of [0n, 1n, -1n, 0x8000000000000000n, 0x7fffffffffffffffn, 0x80000000n, 0xffffffff00000000n]) add(`ld_imm64 ${hex(value)}`, [loadImmediate(0, value)], value);
+for (const value of [0n, 1n, -1n, 0x8000000000000000n, 0x7fffffffffffffffn, 0x80000000n, 0xffffffff00000000n])
+  add(`ld_imm64 ${hex(value)}`, [loadImmediate(0, value)], value);
 
 // Loads and stores on the stack (sections 5.1 to 5.3)
 const STORES = [
@@ -197,14 +300,35 @@ const fill = (value: bigint): Code => [...opaque(2, value), instruction(0x7b, 10
 for (const { width, stx, st, ldx, ldsx } of STORES) {
   const mask = (1n << BigInt(width)) - 1n;
   add(`ldx${width}`, [...fill(PATTERN), instruction(ldx, 0, 10, -8)], PATTERN & mask);
-  if (width < 64) add(`ldx${width} at an offset`, [...fill(PATTERN), instruction(ldx, 0, 10, -8 + (64 - width) / 8)], PATTERN >> BigInt(64 - width));
+  if (width < 64)
+    add(
+      `ldx${width} at an offset`,
+      [...fill(PATTERN), instruction(ldx, 0, 10, -8 + (64 - width) / 8)],
+      PATTERN >> BigInt(64 - width),
+    );
   if (ldsx) {
     add(`ldsx${width} negative`, [...fill(PATTERN), instruction(ldsx, 0, 10, -8)], BigInt.asIntN(width, PATTERN));
-    add(`ldsx${width} positive`, [...fill(0x1122334455667788n >> 4n), instruction(ldsx, 0, 10, -8)], BigInt.asIntN(width, 0x1122334455667788n >> 4n));
+    add(
+      `ldsx${width} positive`,
+      [...fill(0x1122334455667788n >> 4n), instruction(ldsx, 0, 10, -8)],
+      BigInt.asIntN(width, 0x1122334455667788n >> 4n),
+    );
   }
-  add(`stx${width} keeps the rest`, [...fill(-1n), ...opaque(3, PATTERN), instruction(stx, 10, 3, -8), instruction(0x79, 0, 10, -8)], (U64(-1n) & ~mask) | (PATTERN & mask));
-  add(`st${width} -2 keeps the rest`, [...fill(0n), instruction(st, 10, 0, -8, -2), instruction(0x79, 0, 10, -8)], U64(-2n) & mask);
-  add(`st${width} 0x12345678`, [...fill(-1n), instruction(st, 10, 0, -8, 0x12345678), instruction(0x79, 0, 10, -8)], (U64(-1n) & ~mask) | (0x12345678n & mask));
+  add(
+    `stx${width} keeps the rest`,
+    [...fill(-1n), ...opaque(3, PATTERN), instruction(stx, 10, 3, -8), instruction(0x79, 0, 10, -8)],
+    (U64(-1n) & ~mask) | (PATTERN & mask),
+  );
+  add(
+    `st${width} -2 keeps the rest`,
+    [...fill(0n), instruction(st, 10, 0, -8, -2), instruction(0x79, 0, 10, -8)],
+    U64(-2n) & mask,
+  );
+  add(
+    `st${width} 0x12345678`,
+    [...fill(-1n), instruction(st, 10, 0, -8, 0x12345678), instruction(0x79, 0, 10, -8)],
+    (U64(-1n) & ~mask) | (0x12345678n & mask),
+  );
 }
 
 // Atomics (section 5.3)
@@ -227,18 +351,42 @@ for (const { width, opcode } of [
   for (const { name, imm, apply } of ATOMICS) {
     const after = merged(apply(OLD & mask, OPERAND & mask));
     add(`atomic${width} ${name}: memory`, [...setUp, instruction(opcode, 10, 3, -8, imm), memory], after);
-    add(`atomic${width} ${name}: source register stays`, [...setUp, instruction(opcode, 10, 3, -8, imm), move(0, 3)], OPERAND);
+    add(
+      `atomic${width} ${name}: source register stays`,
+      [...setUp, instruction(opcode, 10, 3, -8, imm), move(0, 3)],
+      OPERAND,
+    );
     add(`atomic${width} fetch ${name}: memory`, [...setUp, instruction(opcode, 10, 3, -8, imm | 1), memory], after);
-    add(`atomic${width} fetch ${name}: old value, zero-extended`, [...setUp, instruction(opcode, 10, 3, -8, imm | 1), move(0, 3)], OLD & mask);
+    add(
+      `atomic${width} fetch ${name}: old value, zero-extended`,
+      [...setUp, instruction(opcode, 10, 3, -8, imm | 1), move(0, 3)],
+      OLD & mask,
+    );
   }
   add(`atomic${width} xchg: memory`, [...setUp, instruction(opcode, 10, 3, -8, 0xe1), memory], merged(OPERAND));
   add(`atomic${width} xchg: old value`, [...setUp, instruction(opcode, 10, 3, -8, 0xe1), move(0, 3)], OLD & mask);
   // r0 is compared: with high bits set beyond the width it still matches in 32 bits.
   const equal = width === 32 ? U64(-1n << 32n) | (OLD & mask) : OLD;
-  add(`atomic${width} cmpxchg equal: memory`, [...setUp, ...opaque(0, equal), instruction(opcode, 10, 3, -8, 0xf1), memory], merged(OPERAND));
-  add(`atomic${width} cmpxchg equal: r0`, [...setUp, ...opaque(0, equal), instruction(opcode, 10, 3, -8, 0xf1)], OLD & mask);
-  add(`atomic${width} cmpxchg different: memory`, [...setUp, ...opaque(0, 1n), instruction(opcode, 10, 3, -8, 0xf1), memory], OLD);
-  add(`atomic${width} cmpxchg different: r0`, [...setUp, ...opaque(0, 1n), instruction(opcode, 10, 3, -8, 0xf1)], OLD & mask);
+  add(
+    `atomic${width} cmpxchg equal: memory`,
+    [...setUp, ...opaque(0, equal), instruction(opcode, 10, 3, -8, 0xf1), memory],
+    merged(OPERAND),
+  );
+  add(
+    `atomic${width} cmpxchg equal: r0`,
+    [...setUp, ...opaque(0, equal), instruction(opcode, 10, 3, -8, 0xf1)],
+    OLD & mask,
+  );
+  add(
+    `atomic${width} cmpxchg different: memory`,
+    [...setUp, ...opaque(0, 1n), instruction(opcode, 10, 3, -8, 0xf1), memory],
+    OLD,
+  );
+  add(
+    `atomic${width} cmpxchg different: r0`,
+    [...setUp, ...opaque(0, 1n), instruction(opcode, 10, 3, -8, 0xf1)],
+    OLD & mask,
+  );
 }
 for (const { width, opcode } of [
   { width: 8, opcode: 0xd3 },
@@ -248,7 +396,11 @@ for (const { width, opcode } of [
 ]) {
   const mask = (1n << BigInt(width)) - 1n;
   add(`load_acquire${width}`, [...fill(PATTERN), instruction(opcode, 0, 10, -8, 0x100)], PATTERN & mask);
-  add(`store_release${width}`, [...fill(-1n), ...opaque(3, PATTERN), instruction(opcode, 10, 3, -8, 0x110), instruction(0x79, 0, 10, -8)], (U64(-1n) & ~mask) | (PATTERN & mask));
+  add(
+    `store_release${width}`,
+    [...fill(-1n), ...opaque(3, PATTERN), instruction(opcode, 10, 3, -8, 0x110), instruction(0x79, 0, 10, -8)],
+    (U64(-1n) & ~mask) | (PATTERN & mask),
+  );
 }
 
 // Legacy packet loads (section 5.5): the packet of the suite counts its bytes from 0 and is IPv4
@@ -266,9 +418,19 @@ for (const { width, abs, ind } of [
 ]) {
   add(`ld_abs${width}`, [...SKB, instruction(abs, 0, 0, 0, 12)], big(12, width), true);
   add(`ld_ind${width}`, [...SKB, moveImmediate(7, 6), instruction(ind, 0, 7, 0, 20)], big(26, width), true);
-  add(`ld_abs${width} from the network header`, [...SKB, instruction(abs, 0, 0, 0, -0x100000 + 8)], big(22, width), true);
+  add(
+    `ld_abs${width} from the network header`,
+    [...SKB, instruction(abs, 0, 0, 0, -0x100000 + 8)],
+    big(22, width),
+    true,
+  );
   add(`ld_abs${width} from the L2 header`, [...SKB, instruction(abs, 0, 0, 0, -0x200000 + 6)], big(6, width), true);
-  add(`ld_abs${width} behind the packet ends the function with 0`, [...SKB, moveImmediate(0, 9), instruction(abs, 0, 0, 0, 4000), moveImmediate(0, 5)], 0n, true);
+  add(
+    `ld_abs${width} behind the packet ends the function with 0`,
+    [...SKB, moveImmediate(0, 9), instruction(abs, 0, 0, 0, 4000), moveImmediate(0, 5)],
+    0n,
+    true,
+  );
 }
 
 /** The packet every case runs on: IPv4, bytes that differ from each other. */
@@ -335,4 +497,7 @@ export const INVALID_PROGRAMS: readonly { name: string; code: Uint8Array }[] = [
   ['ld_imm64 with an offset', concat([instruction(0x18, 0, 0, 1, 0), instruction(0)])],
   ['ld_abs of 64 bits', instruction(0x38, 0, 0, 0, 0)],
   ['ld_abs with a destination', instruction(0x20, 1, 0, 0, 0)],
-].map(([name, bytes]) => ({ name: name as string, code: concat([moveImmediate(0, 0), instruction(0x7a, 10, 0, -8, 0), move(6, 1), bytes as Uint8Array, EXIT]) }));
+].map(([name, bytes]) => ({
+  name: name as string,
+  code: concat([moveImmediate(0, 0), instruction(0x7a, 10, 0, -8, 0), move(6, 1), bytes as Uint8Array, EXIT]),
+}));

@@ -1,5 +1,5 @@
-import { EXECUTABLE, type RelocationImage, type SymbolImage, cString, writeElf } from '../support/elf-writer.js';
-import { concat, instruction, move, moveImmediate, EXIT } from './assembler.js';
+import { cString, EXECUTABLE, type RelocationImage, type SymbolImage, writeElf } from '../support/elf-writer.js';
+import { concat, EXIT, instruction, move, moveImmediate } from './assembler.js';
 
 const R_BPF_64_32 = 10;
 /** `__sk_buff.cb`: where a program leaves the 64-bit result for the context that comes out of a run. */
@@ -30,7 +30,14 @@ export function isaObject(cases: readonly ObjectCase[]): Uint8Array {
       // Against a section symbol the immediate holds the target's index minus one.
       program = concat([move(6, 1), instruction(0x85, 0, 1, 0, target - 1), instruction(0x7b, 6, 0, CB), EXIT]);
       relocations.push({ section: 'tc', offset: programAt + 8, type: R_BPF_64_32, symbol: 0 });
-      symbols.push({ name: `body_${one.program}`, section: '.text', value: bodyAt, size: one.code.length, type: 'func', binding: 'local' });
+      symbols.push({
+        name: `body_${one.program}`,
+        section: '.text',
+        value: bodyAt,
+        size: one.code.length,
+        type: 'func',
+        binding: 'local',
+      });
       bodies.push(one.code);
       bodyAt += one.code.length;
     }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Machine, type LoadedObject } from '../../src/machine/machine.js';
+import { type LoadedObject, Machine } from '../../src/machine/machine.js';
 import { loadObject } from '../../src/object/load.js';
 import { Kernel } from '../../src/oracle/kernel.js';
 import { INVALID_PROGRAMS, ISA_CASES, packetOfSuite } from './isa-cases.js';
@@ -32,7 +32,10 @@ describe('interpreter', () => {
 
   test.each(INVALID_PROGRAMS)('faults on $name', ({ code }) => {
     const single = isaObject([{ program: 'invalid', code, isProgram: true }]);
-    const outcome = Machine.create().load(loadObject(single, { name: 'invalid.o' })).program('invalid').run({ packet: PACKET });
+    const outcome = Machine.create()
+      .load(loadObject(single, { name: 'invalid.o' }))
+      .program('invalid')
+      .run({ packet: PACKET });
     expect(outcome.fault?.kind).toBe('invalid-instruction');
   });
 });
@@ -47,7 +50,10 @@ describe.skipIf(!kernel.ok)('kernel', () => {
   beforeAll(() => {
     for (let at = 0; at < SUITE.length; at += GROUP) {
       const part = SUITE.slice(at, at + GROUP);
-      groups.push({ kernel: Kernel.open(isaObject(part), { name: `isa_${at}.o` }), programs: new Set(part.map(({ program }) => program)) });
+      groups.push({
+        kernel: Kernel.open(isaObject(part), { name: `isa_${at}.o` }),
+        programs: new Set(part.map(({ program }) => program)),
+      });
     }
   });
   afterAll(() => {

@@ -12,7 +12,20 @@ const OPERATIONS = 64;
 const SCRIPTS = 40;
 const KEY = new Uint8Array(4);
 
-const MAPS = ['array', 'percpu_array', 'hash', 'hash_lazy', 'percpu_hash', 'lru_hash', 'lru_large', 'lru_private', 'lru_percpu', 'lpm', 'queue', 'stack'];
+const MAPS = [
+  'array',
+  'percpu_array',
+  'hash',
+  'hash_lazy',
+  'percpu_hash',
+  'lru_hash',
+  'lru_large',
+  'lru_private',
+  'lru_percpu',
+  'lpm',
+  'queue',
+  'stack',
+];
 enum Kind {
   LOOKUP,
   UPDATE,
@@ -33,7 +46,15 @@ function script(map: number, seed: number): Uint8Array {
   for (let i = 0; i < OPERATIONS; i++) {
     const at = i * 32;
     const roll = random.below(10);
-    const kind = isKeyless ? [Kind.PUSH, Kind.PUSH, Kind.POP, Kind.PEEK][random.below(4)]! : roll < 5 ? Kind.UPDATE : roll < 7 ? Kind.LOOKUP : roll < 8 ? Kind.ADD : Kind.DELETE;
+    const kind = isKeyless
+      ? [Kind.PUSH, Kind.PUSH, Kind.POP, Kind.PEEK][random.below(4)]!
+      : roll < 5
+        ? Kind.UPDATE
+        : roll < 7
+          ? Kind.LOOKUP
+          : roll < 8
+            ? Kind.ADD
+            : Kind.DELETE;
     view.setUint32(at, map, true);
     view.setUint32(at + 4, kind, true);
     const isPrefix = map === 9;
@@ -78,7 +99,9 @@ describe.skipIf(!kernel.ok)('map operations give what the kernel gives', () => {
         const ours = here.program('run_script').run({ packet: PACKET });
         expect(ours.fault).toBeUndefined();
         expect(ours.retval).toBe(theirs.retval);
-        expect(readResults(operations, here.map('results').getBytes(KEY)!)).toEqual(readResults(operations, inKernel.dumpMap('results')[0]![1]));
+        expect(readResults(operations, here.map('results').getBytes(KEY)!)).toEqual(
+          readResults(operations, inKernel.dumpMap('results')[0]![1]),
+        );
       }
     });
 

@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoadedObject } from '../../src/machine/machine.js';
 import { Kernel, KernelError } from '../../src/oracle/kernel.js';
 import { buildPacket } from '../../src/packet/words.js';
-import { OPERATIONS, type Operation, PACKET_SCRIPT, SCRIPT_KEY, decodeResults, emptyResults, encodeScript, loadPacketScript } from '../support/packet-script.js';
+import {
+  decodeResults,
+  emptyResults,
+  encodeScript,
+  loadPacketScript,
+  OPERATIONS,
+  type Operation,
+  PACKET_SCRIPT,
+  SCRIPT_KEY,
+} from '../support/packet-script.js';
 import { randomSource } from '../support/random.js';
 
 const SCRIPTS = 250;
@@ -12,7 +21,9 @@ type Random = ReturnType<typeof randomSource>;
 /** One line per operation, so that a difference names it. */
 function describeResults(operations: readonly Operation[], bytes: Uint8Array): string[] {
   return decodeResults(bytes, operations.length).map((result, i) => {
-    const call = JSON.stringify(operations[i], (_, value) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value));
+    const call = JSON.stringify(operations[i], (_, value) =>
+      typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
+    );
     return `${call}: ${JSON.stringify(result)}`;
   });
 }
@@ -21,11 +32,22 @@ const pick = <T>(random: Random, items: readonly T[]): T => items[random.below(i
 const small = (random: Random): number => pick(random, [0, 1, 2, 4, 8, 14, 20, 24, 34, 40, 50, 60, 70, 100, 300]);
 
 function tcOperation(random: Random): Operation {
-  const kind = pick(random, [0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 10, 10, 11, 12, 13, 14, 14, 14, 15, 15, 16, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26]);
+  const kind = pick(
+    random,
+    [
+      0, 1, 2, 3, 4, 4, 5, 5, 6, 7, 8, 10, 10, 11, 12, 13, 14, 14, 14, 15, 15, 16, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+      25, 26,
+    ],
+  );
   const flags = (allowed: readonly bigint[]): bigint => pick(random, allowed);
   switch (kind) {
     case 0:
-      return { kind, a: small(random) - pick(random, [0, 0, 0, 2]), size: small(random), flags: flags([0n, 0n, 1n, 2n, 3n, 4n]) };
+      return {
+        kind,
+        a: small(random) - pick(random, [0, 0, 0, 2]),
+        size: small(random),
+        flags: flags([0n, 0n, 1n, 2n, 3n, 4n]),
+      };
     case 1:
       return { kind, a: small(random) - pick(random, [0, 0, 0, 2]), size: small(random) };
     case 2:
@@ -33,11 +55,27 @@ function tcOperation(random: Random): Operation {
     case 3:
       return { kind, a: random.below(64), b: random.below(64), from: random.next() };
     case 4:
-      return { kind, a: pick(random, [24, 40, 50, 25, 0xffff, 0x10000, 500]), from: random.below(3) ? random.next() : 0, to: random.next(), flags: flags([0n, 2n, 4n, 4n, 2n, 1n, 0x10n]) };
+      return {
+        kind,
+        a: pick(random, [24, 40, 50, 25, 0xffff, 0x10000, 500]),
+        from: random.below(3) ? random.next() : 0,
+        to: random.next(),
+        flags: flags([0n, 2n, 4n, 4n, 2n, 1n, 0x10n]),
+      };
     case 5:
-      return { kind, a: pick(random, [24, 40, 50, 56, 60, 0x10000, 501]), from: random.below(3) ? random.next() : 0, to: random.next(), flags: flags([0n, 2n, 4n, 0x14n, 0x12n, 0x24n, 0x22n, 0x20n, 0x64n, 0x10n, 0x94n, 0x100n, 3n]) };
+      return {
+        kind,
+        a: pick(random, [24, 40, 50, 56, 60, 0x10000, 501]),
+        from: random.below(3) ? random.next() : 0,
+        to: random.next(),
+        flags: flags([0n, 2n, 4n, 0x14n, 0x12n, 0x24n, 0x22n, 0x20n, 0x64n, 0x10n, 0x94n, 0x100n, 3n]),
+      };
     case 10:
-      return { kind, b: pick(random, [0, 10, 14, 20, 34, 60, 64, 100, 500, 2000, 16064, 16065]), flags: flags([0n, 0n, 0n, 0n, 1n]) };
+      return {
+        kind,
+        b: pick(random, [0, 10, 14, 20, 34, 60, 64, 100, 500, 2000, 16064, 16065]),
+        flags: flags([0n, 0n, 0n, 0n, 1n]),
+      };
     case 11:
       return { kind, b: pick(random, [0, 2, 14, 20, 50, 64, 65, 100, 300, 16000]), flags: flags([0n, 0n, 0n, 0n, 1n]) };
     case 12:
@@ -47,12 +85,35 @@ function tcOperation(random: Random): Operation {
         kind,
         a: pick(random, [0, 4, 8, 20, 28, 36, 50, -4, -8, -20, -28, -40, -50, 4096, -4096, 200]),
         b: pick(random, [0, 1, 1, 2]),
-        flags: flags([0n, 0n, 0n, 1n, 2n, 4n, 0x12n, 0x14n, 0x1an, 6n, 0x20n, 0x80n, 0x100n, 0x180n, 0x200n, 0x52n | (14n << 56n), 0x42n | (4n << 56n), 2n | (60n << 56n)]),
+        flags: flags([
+          0n,
+          0n,
+          0n,
+          1n,
+          2n,
+          4n,
+          0x12n,
+          0x14n,
+          0x1an,
+          6n,
+          0x20n,
+          0x80n,
+          0x100n,
+          0x180n,
+          0x200n,
+          0x52n | (14n << 56n),
+          0x42n | (4n << 56n),
+          2n | (60n << 56n),
+        ]),
       };
     case 15:
       return { kind, b: pick(random, [0x0081, 0xa888, 0, 0x1234]), a: random.below(0x20000) };
     case 20:
-      return { kind, size: pick(random, [44, 28, 24, 22, 8, 10, 40]), flags: flags([0n, 0n, 1n, 2n, 4n, 8n, 0x10n, 0x20n]) };
+      return {
+        kind,
+        size: pick(random, [44, 28, 24, 22, 8, 10, 40]),
+        flags: flags([0n, 0n, 1n, 2n, 4n, 8n, 0x10n, 0x20n]),
+      };
     case 21:
       return { kind, size: pick(random, [44, 44, 28, 24, 22, 8, 12]), flags: flags([0n, 0n, 1n, 0x10n, 0x11n, 2n]) };
     case 22:
@@ -72,7 +133,8 @@ function tcOperation(random: Random): Operation {
 function xdpOperation(random: Random): Operation {
   const kind = random.below(7);
   const moves = [0, 4, 14, -14, 20, -20, 40, -40, 64, -64, -100, 100, -216, -217, 500, -500, 3000, 4000, -4000];
-  if (kind <= 1) return { kind, a: pick(random, [0, 1, 10, 40, 60, 3500, 3519, 3530, 5000, 0x10000, -1]), size: small(random) };
+  if (kind <= 1)
+    return { kind, a: pick(random, [0, 1, 10, 40, 60, 3500, 3519, 3530, 5000, 0x10000, -1]), size: small(random) };
   if (kind === 4) return { kind, a: pick(random, [0, 4, -4, 8, -8, -32, 32, -3, -216, -256, -300]) };
   return { kind, a: pick(random, moves), flags: pick(random, [0n, 0n, 1n]) };
 }
@@ -116,7 +178,9 @@ describe.skipIf(!kernel.ok)('packet helpers give what the kernel gives', () => {
     }
     const ours = here.program(program).run({ packet });
     expect(ours.fault).toBeUndefined();
-    expect(describeResults(operations, here.map('results').getBytes(SCRIPT_KEY)!)).toEqual(describeResults(operations, inKernel.dumpMap('results')[0]![1]));
+    expect(describeResults(operations, here.map('results').getBytes(SCRIPT_KEY)!)).toEqual(
+      describeResults(operations, inKernel.dumpMap('results')[0]![1]),
+    );
     expect(ours.retval).toBe(theirs.retval);
     expect(Buffer.from(ours.packet!).toString('hex')).toBe(Buffer.from(theirs.packet).toString('hex'));
   }

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { hostileBytecode, hostileObject, mutate, randomBytecode, randomSource } from '../../scripts/hostile-cases.mjs';
 import { OffkernelError } from '../../src/errors.js';

@@ -42,7 +42,9 @@ describe('l3_csum_replace', () => {
     expect(wordAfter(24, [{ kind: L3, a: 24, from: 0, to: 0x1234, flags: 0n }])).toBe(word(0xab32));
   });
   test('size 4 on 0x1234: 0133', () => {
-    expect(wordAfter(24, [{ kind: L3, a: 24, from: 0x12345678, to: 0x9abcdef0, flags: 4n }], field(0x1234))).toBe(word(0x0133));
+    expect(wordAfter(24, [{ kind: L3, a: 24, from: 0x12345678, to: 0x9abcdef0, flags: 4n }], field(0x1234))).toBe(
+      word(0x0133),
+    );
   });
   test('size 2 on 0x1234: 89bb', () => {
     expect(wordAfter(24, [{ kind: L3, a: 24, from: 0x5678, to: 0xdef0, flags: 2n }], field(0x1234))).toBe(word(0x89bb));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LoadError } from '../../src/errors.js';
-import { Machine, formatFault } from '../../src/machine/machine.js';
+import { formatFault, Machine } from '../../src/machine/machine.js';
 import { loadObject } from '../../src/object/load.js';
 import { buildPacket } from '../../src/packet/words.js';
 import { objectFiles, systemObjects } from '../support/corpus.js';
@@ -36,7 +36,8 @@ function runAll(path: string): { runs: number; faults: string[] } {
       const { fault, verdict } = program.run({ packet });
       runs++;
       expect(verdict).not.toBe('');
-      if (fault && !HONEST_FAULTS.has(fault.kind)) faults.push(`${basename(path)} ${program.name}: ${formatFault(fault)}`);
+      if (fault && !HONEST_FAULTS.has(fault.kind))
+        faults.push(`${basename(path)} ${program.name}: ${formatFault(fault)}`);
     }
   }
   return { runs, faults };
@@ -65,7 +66,13 @@ describe.skipIf(EXTERNAL.length === 0)('objects of OFFKERNEL_OBJECTS', () => {
         refused.push(error.message);
       }
     }
-    console.log([`${runs} runs of ${EXTERNAL.length} objects`, ...refused.map((text) => `refused: ${text}`), ...faults.map((text) => `fault: ${text}`)].join('\n'));
+    console.log(
+      [
+        `${runs} runs of ${EXTERNAL.length} objects`,
+        ...refused.map((text) => `refused: ${text}`),
+        ...faults.map((text) => `fault: ${text}`),
+      ].join('\n'),
+    );
     expect(runs).toBeGreaterThan(0);
   }, 600_000);
 });

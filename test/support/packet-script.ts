@@ -37,7 +37,17 @@ export function encodeScript(operations: readonly Operation[]): Uint8Array {
   return bytes;
 }
 
-const FIELDS = ['len', 'protocol', 'pkt_type', 'vlan_present', 'vlan_tci', 'vlan_proto', 'hash', 'gso_size', 'gso_segs'] as const;
+const FIELDS = [
+  'len',
+  'protocol',
+  'pkt_type',
+  'vlan_present',
+  'vlan_tci',
+  'vlan_proto',
+  'hash',
+  'gso_size',
+  'gso_segs',
+] as const;
 
 /** What a call returned, the context fields after it, and the helper's buffer. */
 export type CallResult = { code: number; buffer: string } & Record<(typeof FIELDS)[number], number>;
@@ -46,8 +56,15 @@ export function decodeResults(bytes: Uint8Array, count: number): CallResult[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: count }, (_, i) => {
     const at = i * RESULT_SIZE;
-    const fields = Object.fromEntries(FIELDS.map((name, n) => [name, view.getUint32(at + 8 + n * 4, true)])) as Record<(typeof FIELDS)[number], number>;
-    return { code: Number(view.getBigInt64(at, true)), ...fields, buffer: Buffer.from(bytes.subarray(at + 44, at + 92)).toString('hex') };
+    const fields = Object.fromEntries(FIELDS.map((name, n) => [name, view.getUint32(at + 8 + n * 4, true)])) as Record<
+      (typeof FIELDS)[number],
+      number
+    >;
+    return {
+      code: Number(view.getBigInt64(at, true)),
+      ...fields,
+      buffer: Buffer.from(bytes.subarray(at + 44, at + 92)).toString('hex'),
+    };
   });
 }
 
@@ -60,10 +77,18 @@ export function loadPacketScript(): LoadedObject {
 }
 
 /** Runs calls on a packet in a fresh machine. */
-export function runScript(program: 'tc_script' | 'xdp_script', packet: Uint8Array, operations: readonly Operation[]): { outcome: Outcome; results: CallResult[]; packet: Uint8Array } {
+export function runScript(
+  program: 'tc_script' | 'xdp_script',
+  packet: Uint8Array,
+  operations: readonly Operation[],
+): { outcome: Outcome; results: CallResult[]; packet: Uint8Array } {
   const object = loadPacketScript();
   object.map('script').setBytes(SCRIPT_KEY, encodeScript(operations));
   const outcome = object.program(program).run({ packet });
   if (outcome.fault) throw new Error(outcome.fault.kind);
-  return { outcome, results: decodeResults(object.map('results').getBytes(SCRIPT_KEY)!, operations.length), packet: outcome.packet! };
+  return {
+    outcome,
+    results: decodeResults(object.map('results').getBytes(SCRIPT_KEY)!, operations.length),
+    packet: outcome.packet!,
+  };
 }

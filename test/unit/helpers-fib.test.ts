@@ -47,7 +47,14 @@ const available = Kernel.available();
 const trouble = available.ok ? namespaceTrouble(SETUP) : available.reason;
 if (trouble !== undefined) console.warn(`fib_lookup against the kernel: skipped, ${trouble}`);
 
-const device = (ifindex: number, name: string, mac: string, mtu: number, forwarding: boolean, addresses: string[]): Device => ({ ifindex, name, mac: parseMac(mac), mtu, up: true, forwarding, addresses: addresses.map(parseAddress) });
+const device = (
+  ifindex: number,
+  name: string,
+  mac: string,
+  mtu: number,
+  forwarding: boolean,
+  addresses: string[],
+): Device => ({ ifindex, name, mac: parseMac(mac), mtu, up: true, forwarding, addresses: addresses.map(parseAddress) });
 
 const DEVICES = [
   device(1, 'lo', '00:00:00:00:00:00', 65536, true, ['127.0.0.1', '::1']),
@@ -58,7 +65,13 @@ const DEVICES = [
 function route(prefix: string, ifindex: number, more: Partial<Route> & { via?: string } = {}): Route {
   const { via, ...rest } = more;
   const cidr = parseCidr(prefix);
-  return { prefix: cidr.address, length: cidr.prefixLength, ifindex, ...(via ? { gateway: parseAddress(via) } : {}), ...rest };
+  return {
+    prefix: cidr.address,
+    length: cidr.prefixLength,
+    ifindex,
+    ...(via ? { gateway: parseAddress(via) } : {}),
+    ...rest,
+  };
 }
 
 const ROUTES = [
@@ -126,9 +139,36 @@ function encode(one: Case): Uint8Array {
 }
 
 const DESTINATIONS = [
-  '10.0.0.2', '10.0.0.3', '10.0.0.1', '10.0.0.255', '127.0.0.1', '10.2.9.9', '10.2.3.4', '10.3.0.1', '10.4.0.1', '10.5.0.1', '10.6.0.1',
-  '10.7.0.1', '10.8.0.1', '10.9.0.1', '10.10.0.1', '8.8.8.8', '255.255.255.255', 'fd00::2', 'fd00::3', 'fd00::1', 'fd01::5', 'fd03::1', 'fd04::1',
-  'fd05::1', 'fd06::1', 'fd09::1', 'fe80::1', 'ff02::1', '::1', '2001:db8::1',
+  '10.0.0.2',
+  '10.0.0.3',
+  '10.0.0.1',
+  '10.0.0.255',
+  '127.0.0.1',
+  '10.2.9.9',
+  '10.2.3.4',
+  '10.3.0.1',
+  '10.4.0.1',
+  '10.5.0.1',
+  '10.6.0.1',
+  '10.7.0.1',
+  '10.8.0.1',
+  '10.9.0.1',
+  '10.10.0.1',
+  '8.8.8.8',
+  '255.255.255.255',
+  'fd00::2',
+  'fd00::3',
+  'fd00::1',
+  'fd01::5',
+  'fd03::1',
+  'fd04::1',
+  'fd05::1',
+  'fd06::1',
+  'fd09::1',
+  'fe80::1',
+  'ff02::1',
+  '::1',
+  '2001:db8::1',
 ]; // prettier-ignore
 
 const VARIANTS: Partial<Case>[] = [
@@ -190,7 +230,7 @@ describe.skipIf(trouble !== undefined)('fib_lookup answers as the kernel', () =>
     for (let from = 0; from < CASES.length; from += 64) {
       const inputs = CASES.slice(from, from + 64).map(encode);
       const value = new Uint8Array(SIZE * 64);
-      inputs.forEach((input, i) => value.set(input, i * SIZE));
+      for (const [i, input] of inputs.entries()) value.set(input, i * SIZE);
       const after = runInNamespace({ setup: SETUP, object, program, packet, map: 'lookups', value });
       inputs.forEach((input, i) => {
         const name = JSON.stringify(CASES[from + i]);
@@ -213,6 +253,10 @@ test('the cases reach every result of the look-up that the network can give', ()
 });
 
 test('no IPv6 source address', () => {
-  const call = new FakeCall({ devices: DEVICES.map((one) => ({ ...one, addresses: [] })), routes: ROUTES, neighbours: NEIGHBOURS });
+  const call = new FakeCall({
+    devices: DEVICES.map((one) => ({ ...one, addresses: [] })),
+    routes: ROUTES,
+    neighbours: NEIGHBOURS,
+  });
   expect(call.call('fib_lookup', 0, call.put(encode({ destination: 'fd01::5' }).slice(0, 64)), 64, 0x10)).toBe(9n);
 });

@@ -167,7 +167,16 @@ const PROGRAMS: Record<string, (call: FakeCall) => bigint[]> = {
       return call.call('tcp_raw_gen_syncookie_ipv4', ip4, syn, 24);
     };
     const results = [call.call('tcp_raw_gen_syncookie_ipv4', ip4, syn, 20)];
-    const sizes = [[1, 1, 0x101], [2, 4, 100], [2, 4, 1299], [2, 4, 1300], [2, 4, 1460], [2, 4, 9000], [2, 4, 0], [3, 4, 1460]] as const;
+    const sizes = [
+      [1, 1, 0x101],
+      [2, 4, 100],
+      [2, 4, 1299],
+      [2, 4, 1300],
+      [2, 4, 1460],
+      [2, 4, 9000],
+      [2, 4, 0],
+      [3, 4, 1460],
+    ] as const;
     results.push(...sizes.map(([kind, length, size]) => generate(kind, length, size) >> 32n));
     const ack = call.put(tcp(5, 0x10));
     const number = (at: bigint, value: number): void => {
