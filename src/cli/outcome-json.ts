@@ -1,3 +1,5 @@
+import { formatEvent } from '../cilium/events/format.js';
+import { decodeRunEvent } from '../cilium/events/run-event.js';
 import type { Fault } from '../machine/fault.js';
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
@@ -27,8 +29,11 @@ export function faultJson(fault: Fault): Record<string, unknown> {
   };
 }
 
+/** The event, with `decoded` if it is one of Cilium's: its fields and its text; the packet is that of the event itself. */
 function eventJson(event: RunEvent): Record<string, unknown> {
-  return { ...event };
+  const decoded = decodeRunEvent(event);
+  if (!decoded) return { ...event };
+  return { ...event, decoded: { ...decoded, packet: undefined, bytes: undefined, text: formatEvent(decoded) } };
 }
 
 function changeJson(object: LoadedObject, name: string, change: MapChange): Record<string, unknown> {

@@ -1,3 +1,5 @@
+import { formatEvent } from '../cilium/events/format.js';
+import { decodeRunEvent } from '../cilium/events/run-event.js';
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
 import type { Outcome, RunEvent } from '../machine/outcome.js';
@@ -13,6 +15,8 @@ function hexOf(bytes: Uint8Array, limit = 64): string {
 }
 
 function eventText(event: RunEvent): string {
+  const decoded = decodeRunEvent(event);
+  if (decoded) return formatEvent(decoded);
   switch (event.kind) {
     case 'perf':
       return `${event.map} (CPU ${event.cpu}): ${hexOf(event.data)}${event.packet.length ? ` + ${event.packet.length} packet bytes` : ''}`;
