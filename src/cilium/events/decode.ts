@@ -116,12 +116,13 @@ function layoutOf<T extends Layout>(view: DataView, layouts: readonly T[]): T | 
     : `version ${version} of the event is not known`;
 }
 
-/** Newest first; version 1 had neither source nor device up to 1.12. */
+/** Newest first; up to 1.12 there was neither source nor device, and before version 1 the captured length had four bytes. */
 const DROP_LAYOUTS: readonly (Layout & { eras: Span })[] = [
   { version: 3, size: 48, eras: { since: 19 } },
   { version: 2, size: 40, eras: { since: 18, until: 18 } },
   { version: 1, size: 36, eras: { since: 13, until: 17 } },
   { version: 1, size: 32, eras: { until: 12 } },
+  { version: 0, size: 32, eras: { until: 12 } },
 ];
 
 function decodeDrop(view: DataView, packet: Uint8Array, era: Era | undefined): DropEvent | string {
