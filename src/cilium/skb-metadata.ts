@@ -1,5 +1,5 @@
 import { type Era, holdsIn, type Span } from './era.js';
-import { type NumberedName, namesOf } from './tail-calls.js';
+import { type NumberedName, namesOf } from './numbered-names.js';
 
 /** Meanings of skb->cb[0..4] (CB_* in bpf/lib/common.h): which of them holds depends on the stage of the packet. */
 export const CB_SLOTS: readonly NumberedName[] = [

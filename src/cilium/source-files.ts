@@ -1,96 +1,58 @@
-import { ERAS, type Era, holdsIn, overlap, type Span } from './era.js';
+import { type Era, overlap, type Span } from './era.js';
+import { type NumberedName, namesOf } from './numbered-names.js';
 
-/** Ids of the files that hold programs, the same in every version that has ids (1.13+). */
-const PROGRAM_FILES: Readonly<Record<number, string>> = {
-  1: 'bpf_host.c',
-  2: 'bpf_lxc.c',
-  3: 'bpf_overlay.c',
-  4: 'bpf_xdp.c',
-  5: 'bpf_sock.c',
-  6: 'bpf_network.c',
-  7: 'bpf_wireguard.c',
-};
-
-/** Ids from 101 on, of headers in bpf/lib/, were numbered anew several times (source_names_to_ids.h, lib/source_info.h). */
-const HEADER_FILES: readonly (Span & { readonly names: readonly string[] })[] = [
-  { since: 13, until: 15, names: ['arp.h', 'drop.h', 'egress_policies.h', 'icmp6.h', 'nodeport.h', 'lb.h'] },
-  {
-    since: 16,
-    until: 17,
-    names: [
-      'arp.h',
-      'drop.h',
-      'srv6.h',
-      'icmp6.h',
-      'nodeport.h',
-      'lb.h',
-      'mcast.h',
-      'ipv4.h',
-      'conntrack.h',
-      'l3.h',
-      'trace.h',
-      'encap.h',
-      'encrypt.h',
-      'host_firewall.h',
-      'nodeport_egress.h',
-    ],
-  },
-  {
-    since: 18,
-    until: 18,
-    names: [
-      'arp.h',
-      'drop.h',
-      'srv6.h',
-      'icmp6.h',
-      'nodeport.h',
-      'lb.h',
-      'mcast.h',
-      'ipv4.h',
-      'conntrack.h',
-      'local_delivery.h',
-      'trace.h',
-      'encap.h',
-      'encrypt.h',
-      'host_firewall.h',
-      'nodeport_egress.h',
-      'ipv6.h',
-      'classifiers.h',
-    ],
-  },
-  {
-    since: 19,
-    names: [
-      'drop.h',
-      'srv6.h',
-      'icmp6.h',
-      'nodeport.h',
-      'lb.h',
-      'mcast.h',
-      'ipv4.h',
-      'conntrack.h',
-      'local_delivery.h',
-      'trace.h',
-      'encap.h',
-      'host_firewall.h',
-      'nodeport_egress.h',
-      'ipv6.h',
-      'classifiers.h',
-    ],
-  },
+/** Ids of source files in drop events and metrics (source_names_to_ids.h, from 1.16 lib/source_info.h; 1.12 has none). */
+export const SOURCE_FILES: readonly NumberedName[] = [
+  ['bpf_host.c', 1, 13],
+  ['bpf_lxc.c', 2, 13],
+  ['bpf_overlay.c', 3, 13],
+  ['bpf_xdp.c', 4, 13],
+  ['bpf_sock.c', 5, 16],
+  ['bpf_network.c', 6, 16],
+  ['bpf_wireguard.c', 7, 17],
+  ['arp.h', 101, 13, 18],
+  ['drop.h', 101, 19],
+  ['drop.h', 102, 13, 18],
+  ['srv6.h', 102, 19],
+  ['egress_policies.h', 103, 13, 15],
+  ['srv6.h', 103, 16, 18],
+  ['icmp6.h', 103, 19],
+  ['icmp6.h', 104, 13, 18],
+  ['nodeport.h', 104, 19],
+  ['nodeport.h', 105, 13, 18],
+  ['lb.h', 105, 19],
+  ['lb.h', 106, 15, 18],
+  ['mcast.h', 106, 19],
+  ['mcast.h', 107, 16, 18],
+  ['ipv4.h', 107, 19],
+  ['ipv4.h', 108, 16, 18],
+  ['conntrack.h', 108, 19],
+  ['conntrack.h', 109, 16, 18],
+  ['local_delivery.h', 109, 19],
+  ['l3.h', 110, 16, 17],
+  ['local_delivery.h', 110, 18, 18],
+  ['trace.h', 110, 19],
+  ['trace.h', 111, 16, 18],
+  ['encap.h', 111, 19],
+  ['encap.h', 112, 16, 18],
+  ['host_firewall.h', 112, 19],
+  ['encrypt.h', 113, 16, 18],
+  ['nodeport_egress.h', 113, 19],
+  ['host_firewall.h', 114, 17, 18],
+  ['ipv6.h', 114, 19],
+  ['nodeport_egress.h', 115, 17, 18],
+  ['classifiers.h', 115, 19],
+  ['ipv6.h', 116, 18, 18],
+  ['classifiers.h', 117, 18, 18],
 ];
-
-const FIRST_HEADER = 101;
 
 /** Name of a file id in one version; undefined if it has none (0 in unit tests). */
 export function sourceFileName(id: number, era: Era): string | undefined {
-  return sourceFileNames(id, { since: era, until: era })[0];
+  return namesOf(SOURCE_FILES, id, era)[0];
 }
 
 /** Names that a file id can stand for in these versions, e.g. 103 in 1.13 to 1.17: egress_policies.h and srv6.h. */
 export function sourceFileNames(id: number, span: Span): string[] {
-  const program = PROGRAM_FILES[id];
-  if (program) return ERAS.some((era) => era >= 13 && holdsIn(span, era)) ? [program] : [];
-  const names = HEADER_FILES.filter((files) => overlap(files, span)).map(({ names }) => names[id - FIRST_HEADER]);
-  return [...new Set(names.filter((name) => name !== undefined))];
+  const found = SOURCE_FILES.filter(([, number, since, until]) => number === id && overlap({ since, until }, span));
+  return [...new Set(found.map(([name]) => name))];
 }

@@ -1,7 +1,5 @@
 import { type Era, holdsIn } from './era.js';
-
-/** A name for a number and the versions, by minor number, in which it stands for it. */
-export type NumberedName = readonly [name: string, number: number, since: Era, until?: Era];
+import { type NumberedName, namesOf } from './numbered-names.js';
 
 /**
  * Slots of the tail-call map `cilium_calls` (CILIUM_CALL_* in bpf/lib/common.h, from 1.19 in bpf/lib/tailcall.h). The first
@@ -101,13 +99,6 @@ export const TAIL_CALL_SLOTS: readonly NumberedName[] = [
   ['IPV4_POLICY_DENIED', 48, 19],
   ['MULTICAST_EP_DELIVERY', 49, 16, 17],
 ];
-
-/** All names of a number in a version, the defining one first. */
-export function namesOf(table: readonly NumberedName[], number: number, era: Era): string[] {
-  return table
-    .filter(([, value, since, until]) => value === number && holdsIn({ since, until }, era))
-    .map(([name]) => name);
-}
 
 /** Name of a tail-call slot without CILIUM_CALL_, e.g. slot 29 of 1.13: IPV4_CT_EGRESS; undefined if the version has none. */
 export function slotName(slot: number, era: Era): string | undefined {

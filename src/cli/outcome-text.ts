@@ -1,4 +1,4 @@
-import { formatEvent } from '../cilium/events/format.js';
+import { explainDrop, formatEvent } from '../cilium/events/format.js';
 import { decodeRunEvent } from '../cilium/events/run-event.js';
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
@@ -15,8 +15,6 @@ function hexOf(bytes: Uint8Array, limit = 64): string {
 }
 
 function eventText(event: RunEvent): string {
-  const decoded = decodeRunEvent(event);
-  if (decoded) return formatEvent(decoded);
   switch (event.kind) {
     case 'perf':
       return `${event.map} (CPU ${event.cpu}): ${hexOf(event.data)}${event.packet.length ? ` + ${event.packet.length} packet bytes` : ''}`;
@@ -68,7 +66,11 @@ export function printOutcome(
       write(`  map ${name}[${map.formatKey(change.key)}]: ${was} -> ${now}`);
     }
   }
-  for (const event of outcome.events) write(`  event ${eventText(event)}`);
+  for (const event of outcome.events) {
+    const decoded = decodeRunEvent(event);
+    write(`  event ${decoded ? formatEvent(decoded) : eventText(event)}`);
+    if (decoded?.type === 'drop') write(dim(`      ${explainDrop(decoded)}`));
+  }
   if (outcome.fault) {
     write(red(`  ${formatFault(outcome.fault)}`));
     if (outcome.fault.line?.text) write(dim(`      ${outcome.fault.line.text.trim()}`));

@@ -37,6 +37,7 @@ test('the text of a run shows the event in words', async () => {
   expect(text).toContain(
     'event drop POLICY (133) identity unknown -> unknown, endpoint 42, bpf_lxc.c:1263: IP 10.0.0.1.1000',
   );
+  expect(text).toContain('No policy entry allows this identity');
   expect(text).toContain('event other (CPU 0): 01852a00');
 });
 
