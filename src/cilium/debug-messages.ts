@@ -41,7 +41,7 @@ function portsAndState([ports, protocolAndFlags]: Arguments): string {
   return `source port ${ports >>> 16}, destination port ${ports & 0xffff}, ${protocolText(protocolAndFlags >>> 8)}, tuple flags ${flags}`;
 }
 
-/** Status of a look-up; an error is a drop reason, negated up to 1.17. */
+/** Status of a look-up; an error is a drop reason, negative since 1.14. */
 function lookupResult(value: number): string {
   return ctStatusName(value) ?? `drop ${dropReasonText(value | 0)}`;
 }
