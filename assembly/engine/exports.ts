@@ -11,7 +11,6 @@ export { checkRead, checkWrite, forbid, permit } from "../check";
 export { allocate, free, heapTop } from "../heap";
 export * from "../memory";
 export { raise } from "../state";
-export { inLiveStack } from "./access";
 export { resume };
 
 /** Prepares an empty machine. */
