@@ -93,15 +93,19 @@ export function markWritten(address: u32, length: u32): void {
   fillBits(READABLE, address, length, true);
 }
 
+/** True if a program may read all `length` bytes at `address`. */
+export function canRead(address: u64, length: u32): bool {
+  if (length == 0) return true;
+  if (address >= <u64>LIMIT || <u64>length > <u64>LIMIT - address) return false;
+  return firstClear(READABLE, <u32>address, length) == length;
+}
+
 /**
  * Checks memory that a helper reads on behalf of the program. On failure records a fault (OUT_OF_BOUNDS, or
  * UNINITIALISED_STACK where that is tracked) and returns false. Length 0 is always fine.
  */
 export function checkRead(address: u64, length: u32): bool {
-  if (length == 0) return true;
-  if (address < <u64>LIMIT && <u64>length <= <u64>LIMIT - address) {
-    if (firstClear(READABLE, <u32>address, length) == length) return true;
-  }
+  if (canRead(address, length)) return true;
   const kind = inTrackedStack(address, length) ? FaultKind.UNINITIALISED_STACK : FaultKind.OUT_OF_BOUNDS;
   raise(kind, address, length, false, run32(RunState.HELPER));
   return false;
