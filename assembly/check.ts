@@ -3,7 +3,7 @@
  * interpreter and every pointer argument of a helper goes through here; compiled code does the same test inline.
  */
 import { FaultKind, RunState } from "./abi";
-import { LIMIT, READABLE, STACK, STACK_INIT, STACK_SIZE, WRITABLE } from "./memory";
+import { LIMIT, READABLE, STACK, STACK_FRAME, STACK_STRIDE, WRITABLE } from "./memory";
 import { raise, run32 } from "./state";
 
 /** True if all `size` (1, 2, 4 or 8) bytes at `address` may be read. */
@@ -72,16 +72,42 @@ function firstClear(bitmap: u32, address: u32, length: u32): u32 {
   return length;
 }
 
+/** True if all bytes lie in the stack of a live frame. */
+export function inLiveStack(address: u64, size: u32): bool {
+  if (address < <u64>STACK) return false;
+  const position = address - <u64>STACK;
+  const frame = position / STACK_STRIDE;
+  return frame <= <u64>run32(RunState.DEPTH) && (position % STACK_STRIDE) + size <= <u64>STACK_FRAME;
+}
+
 /**
- * Checks memory that a helper reads on behalf of the program. On failure records an OUT_OF_BOUNDS fault and returns
- * false. Length 0 is always fine.
+ * True for stack whose first writes are watched (TRACK_UNINITIALISED). A byte of it becomes readable when it is written,
+ * and is never writable for the fast path, so that every store comes by.
+ */
+export function inTrackedStack(address: u64, size: u32): bool {
+  return run32(RunState.TRACK_UNINITIALISED) != 0 && inLiveStack(address, size);
+}
+
+/** Notes that bytes of tracked stack were written. */
+export function markWritten(address: u32, length: u32): void {
+  fillBits(READABLE, address, length, true);
+}
+
+/** True if a program may read all `length` bytes at `address`. */
+export function canRead(address: u64, length: u32): bool {
+  if (length == 0) return true;
+  if (address >= <u64>LIMIT || <u64>length > <u64>LIMIT - address) return false;
+  return firstClear(READABLE, <u32>address, length) == length;
+}
+
+/**
+ * Checks memory that a helper reads on behalf of the program. On failure records a fault (OUT_OF_BOUNDS, or
+ * UNINITIALISED_STACK where that is tracked) and returns false. Length 0 is always fine.
  */
 export function checkRead(address: u64, length: u32): bool {
-  if (length == 0) return true;
-  if (address < <u64>LIMIT && <u64>length <= <u64>LIMIT - address) {
-    if (firstClear(READABLE, <u32>address, length) == length) return true;
-  }
-  raise(FaultKind.OUT_OF_BOUNDS, address, length, false, run32(RunState.HELPER));
+  if (canRead(address, length)) return true;
+  const kind = inTrackedStack(address, length) ? FaultKind.UNINITIALISED_STACK : FaultKind.OUT_OF_BOUNDS;
+  raise(kind, address, length, false, run32(RunState.HELPER));
   return false;
 }
 
@@ -89,8 +115,9 @@ export function checkRead(address: u64, length: u32): bool {
 export function checkWrite(address: u64, length: u32): bool {
   if (length == 0) return true;
   if (address < <u64>LIMIT && <u64>length <= <u64>LIMIT - address) {
-    if (firstClear(WRITABLE, <u32>address, length) == length) {
-      if (run32(RunState.TRACK_UNINITIALISED)) markInitialised(<u32>address, length);
+    if (firstClear(WRITABLE, <u32>address, length) == length) return true;
+    if (inTrackedStack(address, length)) {
+      markWritten(<u32>address, length);
       return true;
     }
     if (firstClear(READABLE, <u32>address, length) == length) {
@@ -100,21 +127,6 @@ export function checkWrite(address: u64, length: u32): bool {
   }
   raise(FaultKind.OUT_OF_BOUNDS, address, length, true, run32(RunState.HELPER));
   return false;
-}
-
-/** Notes that stack bytes were written. Addresses outside the stack are ignored. */
-export function markInitialised(address: u32, length: u32): void {
-  if (address >= STACK && address < STACK + STACK_SIZE) fillBits(STACK_INIT, address - STACK, length, true);
-}
-
-/** True if no byte of the range is a stack byte that was never written. */
-export function initialised(address: u32, length: u32): bool {
-  if (address < STACK || address >= STACK + STACK_SIZE) return true;
-  return firstClear(STACK_INIT, address - STACK, length) == length;
-}
-
-export function forgetInitialised(address: u32, length: u32): void {
-  fillBits(STACK_INIT, address - STACK, length, false);
 }
 
 /** Lets the program write, but not read, `length` bytes at `address` (WRONLY_PROG maps). */

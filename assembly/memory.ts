@@ -32,9 +32,6 @@ export const STACK_FRAME: u32 = 512;
 export const STACK_STRIDE: u32 = 512 + 64;
 export const STACK: u32 = 0x18000;
 export const STACK_SIZE: u32 = (FRAME_SLOTS + 1) * STACK_STRIDE;
-/** One bit per stack byte: written since the frame was entered (only with TRACK_UNINITIALISED). */
-export const STACK_INIT: u32 = STACK + STACK_SIZE;
-export const STACK_INIT_SIZE: u32 = STACK_SIZE / 8;
 
 /** Program descriptors, taken in order by the host. */
 export const PROGRAMS: u32 = 0x20000;

@@ -1,16 +1,13 @@
 /** The slow path of a memory access: contexts, the stack while uninitialised reads are tracked, faults. */
 import { ContextAccess, FaultKind, RunState } from "../abi";
-import { initialised, markInitialised, readable } from "../check";
+import { inTrackedStack, markWritten, readable } from "../check";
 import {
   CONTEXTS,
   CONTEXTS_SIZE,
   CONTEXT_SLOT_SIZE,
   CONTEXT_TABLES,
-  STACK,
-  STACK_FRAME,
-  STACK_STRIDE,
 } from "../memory";
-import { raise, run32, setRun32 } from "../state";
+import { raise, setRun32 } from "../state";
 
 /** Widths as log2: 0 = 1 byte ... 3 = 8 bytes. */
 function loadWidth(address: u32, log2: u32): u64 {
@@ -49,14 +46,6 @@ function signExtend(value: u64, log2: u32): u64 {
 
 function inContexts(address: u64): bool {
   return address >= <u64>CONTEXTS && address < <u64>(CONTEXTS + CONTEXTS_SIZE);
-}
-
-/** True if all bytes lie in the stack of a live frame. */
-export function inLiveStack(address: u64, size: u32): bool {
-  if (address < <u64>STACK) return false;
-  const position = address - <u64>STACK;
-  const frame = position / STACK_STRIDE;
-  return frame <= <u64>run32(RunState.DEPTH) && (position % STACK_STRIDE) + size <= <u64>STACK_FRAME;
 }
 
 /** Access descriptor of a context access, 0 if the slot is free. Raises BAD_CONTEXT_ACCESS where the table says no. */
@@ -107,8 +96,8 @@ export function loadSlow(address: u64, log2: u32, register: u32, signed: bool): 
         value = loadWidth(field, (entry >>> 1) & 7);
         if (log2 < 3) value &= (<u64>1 << (8 << log2)) - 1;
     }
-  } else if (run32(RunState.TRACK_UNINITIALISED) && inLiveStack(address, size)) {
-    if (!initialised(<u32>address, size)) {
+  } else if (inTrackedStack(address, size)) {
+    if (!readable(address, size)) {
       raise(FaultKind.UNINITIALISED_STACK, address, size, false, 0);
       return false;
     }
@@ -144,9 +133,9 @@ export function storeSlow(address: u64, log2: u32, value: u64): bool {
     }
     return true;
   }
-  if (run32(RunState.TRACK_UNINITIALISED) && inLiveStack(address, size)) {
+  if (inTrackedStack(address, size)) {
     storeWidth(<u32>address, log2, value);
-    markInitialised(<u32>address, size);
+    markWritten(<u32>address, size);
     return true;
   }
   raise(readable(address, size) ? FaultKind.READ_ONLY : FaultKind.OUT_OF_BOUNDS, address, size, true, 0);

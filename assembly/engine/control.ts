@@ -1,6 +1,6 @@
 /** Helpers that change where execution goes on: tail_call, loop, for_each_map_elem. */
 import { Errno, FaultKind, MapType, ProgramField, RunState } from "../abi";
-import { forgetInitialised } from "../check";
+import { forbid } from "../check";
 import { iterNext, iterSlotKey, iterSlotValue, iterStart } from "../maps/iterate";
 import { isMapHandle, mapType } from "../maps/descriptor";
 import { progArrayGet } from "../maps/slots";
@@ -61,7 +61,7 @@ function tailCall(pc: u32): u32 {
   store<u32>(TAIL_CALL_LOG + (calls << 2), program);
   setRun32(RunState.PROGRAM, program);
   if (run32(RunState.TRACK_UNINITIALISED)) {
-    forgetInitialised(STACK + run32(RunState.DEPTH) * STACK_STRIDE, STACK_FRAME);
+    forbid(STACK + run32(RunState.DEPTH) * STACK_STRIDE, STACK_FRAME);
   }
   return load<u32>(program, ProgramField.ENTRY);
 }

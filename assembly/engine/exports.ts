@@ -7,11 +7,10 @@ import { run32, setRegister, setRun32, setRun64 } from "../state";
 import { openStack } from "./frames";
 import { resume } from "./interpreter";
 
-export { checkRead, checkWrite, forbid, permit } from "../check";
+export { canRead, checkRead, checkWrite, forbid, permit } from "../check";
 export { allocate, free, heapTop } from "../heap";
 export * from "../memory";
 export { raise } from "../state";
-export { inLiveStack } from "./access";
 export { resume };
 
 /** Prepares an empty machine. */

@@ -6,7 +6,7 @@
  * Slot: r6-r9 at 0, return address u32 at 32, FrameKind u32 at 36, then the callback state (control.ts).
  */
 import { FaultKind, RunState } from "../abi";
-import { forbid, forgetInitialised, permit } from "../check";
+import { forbid, permit } from "../check";
 import {
   CODE,
   CODE_SIZE,
@@ -44,8 +44,8 @@ export function frameSlot(depth: u32): u32 {
 export function openStack(depth: u32): void {
   const bottom = STACK + depth * STACK_STRIDE;
   memory.fill(bottom, 0, STACK_FRAME);
-  // While reads of uninitialised stack are tracked every stack access takes the slow path, so nothing is permitted.
-  if (run32(RunState.TRACK_UNINITIALISED)) forgetInitialised(bottom, STACK_FRAME);
+  // While reads of uninitialised stack are tracked a byte becomes readable with its first write.
+  if (run32(RunState.TRACK_UNINITIALISED)) forbid(bottom, STACK_FRAME);
   else permit(bottom, STACK_FRAME, true);
   setRegister(10, <u64>(bottom + STACK_FRAME));
 }

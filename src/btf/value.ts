@@ -40,7 +40,7 @@ function isBigEndian(btf: Btf, typeId: number): boolean {
 }
 
 function reversed(bytes: Uint8Array): Uint8Array {
-  return bytes.slice().reverse();
+  return new Uint8Array(bytes).reverse();
 }
 
 function integerValue(bytes: Uint8Array, signed: boolean): number | bigint {
@@ -397,7 +397,7 @@ function encodeStruct(btf: Btf, type: BtfStruct, value: unknown, into: Uint8Arra
       throw new UsageError(
         `${path} has no field ${name}${didYouMean(name, [...members.keys()])}; there are: ${[...members.keys()].join(', ')}`,
       );
-    const before = into.slice();
+    const before = new Uint8Array(into);
     encodeMember(btf, found, item, into, `${path}.${name}`, depth);
     noteWritten(btf, found, before, into, name, written, path);
   }

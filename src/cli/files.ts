@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Btf } from '../btf/btf.js';
 import { UsageError } from '../errors.js';
@@ -14,8 +14,28 @@ export function readInput(path: string): Uint8Array {
   }
 }
 
+/** All of standard input, whatever it is: a file, a pipe, a socket (opening /dev/stdin fails on one) or a terminal. */
+function readStandardInput(): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  const buffer = new Uint8Array(65536);
+  while (true) {
+    try {
+      const length = readSync(0, buffer);
+      if (length === 0) return Buffer.concat(pieces);
+      pieces.push(buffer.slice(0, length));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return Buffer.concat(pieces);
+      if (code !== 'EAGAIN') throw new UsageError(`cannot read standard input: ${code ?? error}`);
+      // Whoever shares the descriptor made it non-blocking: wait for more.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+/** Text of a file; `-` is standard input. */
 export function readText(path: string): string {
-  return new TextDecoder().decode(path === '-' ? readInput('/dev/stdin') : readInput(path));
+  return new TextDecoder().decode(path === '-' ? readStandardInput() : readInput(path));
 }
 
 export function writeOutput(path: string, bytes: Uint8Array | string): void {

@@ -3,8 +3,6 @@ import { decodeRunEvent } from '../cilium/events/run-event.js';
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
 import type { Outcome, RunEvent } from '../machine/outcome.js';
-import { startsAtL3 } from '../machine/prepare.js';
-import type { Program } from '../machine/program.js';
 import { diffPackets, formatDiff } from '../packet/diff.js';
 import { formatFields, formatPacket } from '../packet/print.js';
 import { bold, dim, green, red, supportsColour } from './format.js';
@@ -30,14 +28,12 @@ function eventText(event: RunEvent): string {
 /** The result of a run for people: verdict, tail calls, redirect, packet diff, map changes, events, fault. */
 export function printOutcome(
   object: LoadedObject,
-  program: Program,
   outcome: Outcome,
   before: Uint8Array | undefined,
   options: { verbose: boolean },
 ): void {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
-  const start = startsAtL3(program.spec.type) ? ('ethernet' as const) : ('ethernet' as const);
-  if (before) write(`${dim('in ')} ${formatPacket(before, { start })}`);
+  if (before) write(`${dim('in ')} ${formatPacket(before)}`);
   const verdict = outcome.fault ? red('FAULT') : green(outcome.verdict);
   write(
     `${bold(outcome.program)}: ${verdict}${dim(`  (r0 = 0x${outcome.r0.toString(16)}, ${outcome.instructions} instructions)`)}`,
@@ -53,7 +49,7 @@ export function printOutcome(
     const diff = diffPackets(before, outcome.packet);
     const text = formatDiff(diff, { colour: supportsColour() });
     if (text) {
-      write(`${dim('out')} ${formatPacket(outcome.packet, { start })}`);
+      write(`${dim('out')} ${formatPacket(outcome.packet)}`);
       write(text.replace(/^/gm, '  '));
     } else write('  packet unchanged');
     if (options.verbose) write(formatFields(outcome.packet));

@@ -1,20 +1,20 @@
 import { Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
-import { OffkernelError, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { formatLcov } from '../machine/coverage.js';
 import { formatFaultLong } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
 import { Machine } from '../machine/machine.js';
 import type { Outcome } from '../machine/outcome.js';
 import type { Program, RunInput } from '../machine/program.js';
-import { type PcapPacket, readPcap, writePcap } from '../packet/pcap.js';
+import { isPcap, LINK_ETHERNET, type PcapPacket, readPcap, writePcap } from '../packet/pcap.js';
 import { packetFromText, packetGrammar } from '../packet/words.js';
 import { bytesOfHex } from './exec.js';
 import { readInput, readObject, writeOutput } from './files.js';
 import { printJson } from './format.js';
 import { EXIT } from './main.js';
 import { fillMaps, readMapsFile } from './maps-file.js';
-import { faultJson, outcomeJson } from './outcome-json.js';
+import { outcomeJson } from './outcome-json.js';
 import { printOutcome } from './outcome-text.js';
 import { TracePrinter } from './trace-text.js';
 
@@ -93,24 +93,27 @@ function contextOf(text: string | undefined): Record<string, unknown> | Uint8Arr
   return value as Record<string, unknown>;
 }
 
+function packetsOfPcap(path: string, bytes: Uint8Array): PcapPacket[] {
+  const { linkType, packets } = readPcap(bytes);
+  if (linkType !== LINK_ETHERNET)
+    throw new UsageError(`${path}: packets of link type ${linkType}; programs get Ethernet frames (${LINK_ETHERNET})`);
+  if (!packets.length) throw new UsageError(`${path}: no packets`);
+  return packets;
+}
+
 /** Packets to run: one in words, hex or a file (raw bytes or pcap), or a whole pcap; undefined = the default packet. */
 function packetsOf(options: Options): PcapPacket[] | undefined {
   if (options.packet !== undefined && options.pcap !== undefined)
     throw new UsageError('give --packet or --pcap, not both');
-  if (options.pcap !== undefined) return readPcap(readInput(options.pcap)).packets;
+  if (options.pcap !== undefined) return packetsOfPcap(options.pcap, readInput(options.pcap));
   if (options.packet === undefined) return undefined;
   const single = (data: Uint8Array): PcapPacket => ({ seconds: 0, nanoseconds: 0, data, originalLength: data.length });
   if (options.packet.startsWith('@')) {
-    const bytes = readInput(options.packet.slice(1));
-    return isPcap(bytes) ? readPcap(bytes).packets.slice(0, 1) : [single(bytes)];
+    const path = options.packet.slice(1);
+    const bytes = readInput(path);
+    return isPcap(bytes) ? packetsOfPcap(path, bytes).slice(0, 1) : [single(bytes)];
   }
   return [single(packetFromText(options.packet))];
-}
-
-const PCAP_MAGICS = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a];
-
-function isPcap(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && PCAP_MAGICS.includes(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true));
 }
 
 /** The program asked for, or the only one. */
@@ -191,7 +194,7 @@ function run(file: string, options: Options): number {
     results.push({ outcome, before: input?.data });
     if (options.json) continue;
     if (isMany) process.stdout.write(`${index ? '\n' : ''}packet ${index + 1} of ${inputs.length}\n`);
-    printOutcome(object, program, outcome, input?.data, { verbose: options.verbose ?? false });
+    printOutcome(object, outcome, input?.data, { verbose: options.verbose ?? false });
   }
   if (options.json) {
     const all = results.map(({ outcome }) => outcomeJson(object, program, outcome));
@@ -210,12 +213,10 @@ function run(file: string, options: Options): number {
         { seconds: original?.seconds ?? 0, nanoseconds: original?.nanoseconds ?? 0, data, originalLength: data.length },
       ];
     });
-    writeOutput(options.pcapOut, writePcap(packets, { linkType: 1, nanoseconds: true }));
+    writeOutput(options.pcapOut, writePcap(packets, { nanoseconds: true }));
   }
   const faulted = results.find(({ outcome }) => outcome.fault);
   if (faulted?.outcome.fault && options.verbose && !options.json)
     process.stderr.write(`${formatFaultLong(faulted.outcome.fault)}\n`);
   return faulted ? EXIT.failed : EXIT.ok;
 }
-
-export { faultJson, OffkernelError };

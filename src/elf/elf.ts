@@ -76,7 +76,9 @@ const EXTENDED_STRING_SECTION = 0xffff;
  * Throws LoadError for everything that is not such a file or leads outside of it. Time and memory are proportional to the
  * size of the file.
  */
-export function readElf(bytes: Uint8Array, name: string): ElfFile {
+export function readElf(contents: Uint8Array, name: string): ElfFile {
+  // Sections are views of the file. Node's Buffer is no plain Uint8Array: its slice() does not copy.
+  const bytes = new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength);
   const file = new ElfReader(bytes);
   checkIdent(bytes, name);
   const header = new elfy.Parser().parseHeader(file);

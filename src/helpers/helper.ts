@@ -100,6 +100,13 @@ export interface HelperCall {
   peek?(address: bigint, length: number): Uint8Array | undefined;
   /** The map behind a handle argument, undefined if it is none. */
   mapAt?(handle: bigint): MapInfo | undefined;
+  /**
+   * Address of the value that a storage map keeps for an owner (a socket's cookie), 0n if there is none. One is made of
+   * `initial` if that is given.
+   */
+  storage?(map: bigint, owner: bigint, initial?: Uint8Array): bigint;
+  /** Removes it; false if there was none. */
+  deleteStorage?(map: bigint, owner: bigint): boolean;
   /** Address of a bpf_tcp_sock view of a socket, 0n for none. */
   exposeTcpSocket?(socket: Socket): bigint;
   /** True if the skb is at tc ingress; BPF_PROG_TEST_RUN says false. */

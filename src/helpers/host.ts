@@ -6,6 +6,7 @@ import { PERF_HELPERS } from './perf.js';
 import { PRINT_HELPERS } from './print.js';
 import { PROBE_HELPERS } from './probe.js';
 import { RETVAL_HELPERS } from './retval.js';
+import { SK_STORAGE_HELPERS } from './sk-storage.js';
 import { SOCK_OPS_HELPERS } from './sock-ops.js';
 import { SOCKET_OPTION_HELPERS } from './socket-options.js';
 import { SOCKET_HELPERS } from './sockets.js';
@@ -23,6 +24,7 @@ export const HOST_HELPERS: ReadonlyMap<number, HostHelper> = new Map([
   ...PRINT_HELPERS,
   ...PROBE_HELPERS,
   ...RETVAL_HELPERS,
+  ...SK_STORAGE_HELPERS,
   ...SOCK_OPS_HELPERS,
   ...SOCKET_OPTION_HELPERS,
   ...SOCKET_HELPERS,

@@ -1,7 +1,8 @@
-import { Packet, RunState } from '../../assembly/abi.js';
+import { MapType, Packet, RunState } from '../../assembly/abi.js';
 import { OffkernelError } from '../errors.js';
 import type { HelperCall, HelperSpec, RunEnvironment, Socket } from '../helpers/helper.js';
 import type { Core } from './core.js';
+import type { BpfMap } from './map.js';
 import type { RunEvent } from './outcome.js';
 import type { SocketTable } from './sockets.js';
 
@@ -16,6 +17,8 @@ export interface CallFrame {
   readonly env: RunEnvironment;
   readonly sockets: SocketTable;
   readonly events: RunEvent[];
+  /** The map with that handle. */
+  mapAt(handle: bigint): BpfMap | undefined;
   programType: string;
   attachType: string | undefined;
   /** Packet model in use; false for programs without packet. */
@@ -44,6 +47,11 @@ export class MachineCall implements HelperCall {
 
   s32(n: 1 | 2 | 3 | 4 | 5): number {
     return this.u32(n) | 0;
+  }
+
+  peek(address: bigint, length: number): Uint8Array | undefined {
+    const { core } = this.#frame;
+    return core.exports.canRead(address, length) ? core.copy(Number(address), length) : undefined;
   }
 
   read(address: bigint, length: number): Uint8Array {
@@ -108,6 +116,36 @@ export class MachineCall implements HelperCall {
     return this.#frame.sockets.at(address);
   }
 
+  exposeTcpSocket(socket: Socket): bigint {
+    return this.#frame.sockets.expose(socket, 'tcp');
+  }
+
+  mapAt(handle: bigint): BpfMap | undefined {
+    return this.#frame.mapAt(handle);
+  }
+
+  storage(handle: bigint, owner: bigint, initial?: Uint8Array): bigint {
+    const map = this.#storageMap(handle);
+    const key = storageKey(owner);
+    if (initial && !map.getBytes(key)) map.setBytes(key, initial);
+    return BigInt(map.addressOf(key));
+  }
+
+  deleteStorage(handle: bigint, owner: bigint): boolean {
+    const map = this.#storageMap(handle);
+    const key = storageKey(owner);
+    if (!map.getBytes(key)) return false;
+    map.deleteBytes(key);
+    return true;
+  }
+
+  #storageMap(handle: bigint): BpfMap {
+    const map = this.mapAt(handle);
+    if (!map || map.type !== MapType.SK_STORAGE)
+      this.fail(`argument 1 of ${this.helper.name} is no socket storage: 0x${handle.toString(16)}`);
+    return map;
+  }
+
   releaseSocket(address: bigint): boolean {
     return this.#frame.sockets.release(address);
   }
@@ -116,4 +154,11 @@ export class MachineCall implements HelperCall {
   get id(): number {
     return this.#frame.core.run32(RunState.HELPER);
   }
+}
+
+/** Storage maps are hashes by the owner's cookie. */
+function storageKey(owner: bigint): Uint8Array {
+  const key = new Uint8Array(8);
+  new DataView(key.buffer).setBigUint64(0, owner, true);
+  return key;
 }

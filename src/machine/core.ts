@@ -63,7 +63,7 @@ export interface CoreExports {
   begin(program: number): void;
   resume(): number;
   finish(): void;
-  inLiveStack(address: bigint, size: number): boolean;
+  canRead(address: bigint, length: number): boolean;
   checkRead(address: bigint, length: number): boolean;
   checkWrite(address: bigint, length: number): boolean;
   raise(kind: number, address: bigint, size: number, write: boolean, detail: number): void;

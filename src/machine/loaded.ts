@@ -212,11 +212,7 @@ export class LoadedObject {
 
   /** Address of element 0 of a one-element array. */
   #dataAddress(map: BpfMap): number {
-    return this.machine.core.withBytes(
-      new Uint8Array(4),
-      0,
-      (key) => (this.machine.core.exports.mapHostLookup as (map: number, key: number) => number)(map.handle, key) >>> 0,
-    );
+    return map.addressOf(new Uint8Array(4));
   }
 
   #createKconfig(values: Readonly<Record<string, bigint | number | boolean>>): void {

@@ -91,12 +91,16 @@ export class Machine {
     this.core.setRun64(RunState.RANDOM, this.inputs.seed || 1n);
     this.core.setRun64(RunState.CLOCK_NS, this.inputs.clock);
     this.core.setRun64(RunState.CLOCK_STEP_NS, this.inputs.clockStep);
-    this.sockets = new SocketTable(this.core, this.contextTable(contextFor('bpf_sock')));
+    this.sockets = new SocketTable(this.core, {
+      sock: this.contextTable(contextFor('bpf_sock')),
+      tcp: this.contextTable(contextFor('bpf_tcp_sock')),
+    });
     this.frame = {
       core: this.core,
       env: this.environment,
       sockets: this.sockets,
       events: [],
+      mapAt: (handle) => this.maps.find((map) => BigInt(map.handle) === handle),
       programType: 'unspec',
       attachType: undefined,
       hasPacket: false,

@@ -99,11 +99,14 @@ export class BpfMap {
 
   /** Raw bytes of the value, one after the other for every CPU of a per-CPU map (each rounded up to 8 bytes); undefined if absent. */
   getBytes(key: Uint8Array): Uint8Array | undefined {
+    const value = this.addressOf(key);
+    return value ? this.#readValue(value) : undefined;
+  }
+
+  /** @internal Address of a value in the machine's memory, 0 if absent. */
+  addressOf(key: Uint8Array): number {
     this.#checkSize('key', key, this.keySize);
-    return this.#core.withBytes(key, 0, (address) => {
-      const value = this.#call('mapHostLookup', address) >>> 0;
-      return value ? this.#readValue(value) : undefined;
-    });
+    return this.#core.withBytes(key, 0, (address) => this.#call('mapHostLookup', address) >>> 0);
   }
 
   #readValue(address: number): Uint8Array {

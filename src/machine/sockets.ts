@@ -19,20 +19,24 @@ const SOCK = {
   queue: 76,
 };
 
+/** How a program sees a socket: struct bpf_sock or bpf_tcp_sock. */
+type View = 'sock' | 'tcp';
+
 /**
- * bpf_sock views of sockets, in context slots 1 and up. Views live until the end of the run; a released one stays
+ * Views of sockets, in context slots 1 and up. The counters of bpf_tcp_sock are those of a connection that moved nothing: 0. Views live until the end of the run; a released one stays
  * readable, as the verifier alone forbids its use in the kernel.
  */
 export class SocketTable {
   readonly #core: Core;
-  /** Address of the access table of struct bpf_sock. */
-  readonly #table: number;
-  #sockets: (Socket | undefined)[] = [];
+  /** Addresses of the access tables. */
+  readonly #tables: Readonly<Record<View, number>>;
+  /** By slot; slot 0 is the context. */
+  #views: ({ socket: Socket; view: View } | undefined)[] = [];
   #used = 1;
 
-  constructor(core: Core, table: number) {
+  constructor(core: Core, tables: Readonly<Record<View, number>>) {
     this.#core = core;
-    this.#table = table;
+    this.#tables = tables;
   }
 
   /** Forgets all views; called before every run. */
@@ -40,20 +44,21 @@ export class SocketTable {
     const { layout } = this.#core;
     for (let slot = 1; slot < this.#used; slot++) this.#core.setU32(layout.CONTEXT_TABLES + slot * 4, 0);
     this.#used = 1;
-    this.#sockets = [];
+    this.#views = [];
   }
 
   /** Address of a view of the socket; the same one while a view exists. 0n when all slots are taken. */
-  expose(socket: Socket): bigint {
+  expose(socket: Socket, view: View = 'sock'): bigint {
     const { layout } = this.#core;
-    const known = this.#sockets.indexOf(socket);
+    const known = this.#views.findIndex((other) => other?.socket === socket && other.view === view);
     if (known > 0) return BigInt(layout.CONTEXTS + known * layout.CONTEXT_SLOT_SIZE);
     if (this.#used >= layout.CONTEXT_SLOTS) return 0n;
     const slot = this.#used++;
-    this.#sockets[slot] = socket;
+    this.#views[slot] = { socket, view };
     const address = layout.CONTEXTS + slot * layout.CONTEXT_SLOT_SIZE;
-    this.#fill(address, socket);
-    this.#core.setU32(layout.CONTEXT_TABLES + slot * 4, this.#table);
+    if (view === 'sock') this.#fill(address, socket);
+    else this.#core.write(address, new Uint8Array(layout.CONTEXT_SLOT_SIZE));
+    this.#core.setU32(layout.CONTEXT_TABLES + slot * 4, this.#tables[view]);
     return BigInt(address);
   }
 
@@ -80,7 +85,7 @@ export class SocketTable {
     const offset = address - BigInt(layout.CONTEXTS);
     if (offset < 0n || offset >= BigInt(layout.CONTEXTS_SIZE) || offset % BigInt(layout.CONTEXT_SLOT_SIZE))
       return undefined;
-    return this.#sockets[Number(offset) / layout.CONTEXT_SLOT_SIZE];
+    return this.#views[Number(offset) / layout.CONTEXT_SLOT_SIZE]?.socket;
   }
 
   release(address: bigint): boolean {

@@ -5,7 +5,7 @@ export const CONFIG_PREFIX = '__config_';
 export const CONFIG_SECTION = '.rodata.config';
 
 /**
- * Template constants that Cilium up to 1.14 keeps in `.data` and `.bss` (CILIUM.md 2.2): the address of such a variable stands
+ * Template constants that Cilium up to 1.14 keeps in `.data` and `.bss`: the address of such a variable stands
  * for its value.
  */
 const TEMPLATE_CONSTANT =

@@ -16,7 +16,7 @@ const LARGEST_DATA = 64 << 20;
 export interface PlacedVariable {
   readonly name: string;
   readonly size: number;
-  /** Whether its address stands for its value (Cilium up to 1.16, CILIUM.md 2.1). */
+  /** Whether its address stands for its value (Cilium up to 1.16). */
   readonly isConstant: boolean;
 }
 

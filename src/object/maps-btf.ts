@@ -22,7 +22,7 @@ export function isBtfMapSection(section: ElfSection): boolean {
 }
 
 /**
- * Reads BTF map definitions (`.maps`): each variable is a struct whose members carry the attributes (CILIUM.md 1.6). Numbers
+ * Reads BTF map definitions (`.maps`): each variable is a struct whose members carry the attributes. Numbers
  * are array lengths behind a pointer, key and value are types behind a pointer, `values` holds static contents or the
  * definition of the inner map.
  *

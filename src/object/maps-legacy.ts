@@ -10,7 +10,7 @@ const HASH_OF_MAPS = 13;
 const NUMA_NODE_FLAG = 4;
 /** Bytes of type, key size, value size and entries: the least a definition holds. */
 const SHORTEST_DEFINITION = 16;
-/** struct bpf_elf_map of iproute2 with and without the fields for map-in-map (CILIUM.md 1.5). */
+/** struct bpf_elf_map of iproute2 with and without the fields for map-in-map. */
 const ELF_MAP_SIZE = 36;
 const OLD_ELF_MAP_SIZE = 28;
 /** inner_idx of a definition that serves as inner map for an outer one with the same inner_id. */

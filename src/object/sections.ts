@@ -144,7 +144,7 @@ const LOOSE_STEMS: readonly (readonly [stem: string, type: string])[] = [
   ['sk_msg', 'sk_msg'],
 ];
 
-/** Cilium's entry sections up to 1.13; `from-netdev` alone is shared by tc and XDP objects (CILIUM.md, trap 3). */
+/** Cilium's entry sections up to 1.13; `from-netdev` alone is shared by tc and XDP objects. */
 const CILIUM_TC_SECTIONS = new Set([
   'from-container',
   'to-container',
@@ -183,7 +183,7 @@ export interface NumberedSection {
   readonly slot: number;
 }
 
-/** Reads a section name of the form `2/7` or `1/0xffff` (CILIUM.md 1.2); undefined for all others. */
+/** Reads a section name of the form `2/7` or `1/0xffff`; undefined for all others. */
 export function numberedSection(section: string): NumberedSection | undefined {
   const match = /^(\d{1,9})\/(0x[0-9a-fA-F]{1,8}|\d{1,9})$/.exec(section);
   return match ? { mapId: Number(match[1]), slot: Number(match[2]) } : undefined;

@@ -57,7 +57,7 @@ export type Relocation = { readonly instruction: number } & (
   | { readonly kind: 'map'; readonly map: string }
   /** Address of byte `offset` of data section map `map` (element 0). */
   | { readonly kind: 'data'; readonly map: string; readonly offset: number }
-  /** Address-as-value (Cilium up to 1.16, CILIUM.md 2.1): the immediate becomes the variable's value, zero-extended. */
+  /** Address-as-value (Cilium up to 1.16): the immediate becomes the variable's value, zero-extended. */
   | {
       readonly kind: 'constant';
       readonly section: string;

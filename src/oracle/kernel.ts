@@ -30,6 +30,8 @@ export interface KernelResult {
 }
 
 const BPFFS = '/sys/fs/bpf';
+/** Folder of the programs beside the maps; no map can be named so. */
+const PROGRAMS = 'the-programs';
 const TIMEOUT_MS = 60_000;
 /** bpftool 7.1 gives data_out 32 KiB. */
 const LARGEST_OUTPUT = 32 * 1024;
@@ -41,8 +43,18 @@ let availability: Availability | undefined;
  * Runs bpftool in an empty network namespace, so that no frame leaves the machine and look-ups see a bare loopback device,
  * pinned to one CPU, so that per-CPU state stays in one place.
  */
-function bpftool(args: readonly string[]): { ok: boolean; output: string; error: string } {
-  const result = spawnSync('unshare', ['-n', 'taskset', '-c', '0', 'bpftool', ...args], {
+function bpftool(args: readonly string[]): Answer {
+  return isolated(['-n'], ['bpftool', ...args]);
+}
+
+interface Answer {
+  ok: boolean;
+  output: string;
+  error: string;
+}
+
+function isolated(namespaces: readonly string[], command: readonly string[]): Answer {
+  const result = spawnSync('unshare', [...namespaces, 'taskset', '-c', '0', ...command], {
     encoding: 'utf8',
     timeout: TIMEOUT_MS,
     maxBuffer: 64 * 2 ** 20,
@@ -98,19 +110,17 @@ export class Kernel {
     const kernel = new Kernel(join(BPFFS, id), files);
     open.add(kernel);
     try {
-      mkdirSync(join(kernel.#pins, 'maps'), { recursive: true });
+      mkdirSync(kernel.#pins);
       const file = join(files, 'object.o');
       writeFileSync(file, object);
       const type = options.type ? ['type', options.type] : [];
-      const loaded = bpftool([
-        'prog',
-        'loadall',
-        file,
-        join(kernel.#pins, 'progs'),
-        ...type,
-        'pinmaps',
-        join(kernel.#pins, 'maps'),
-      ]);
+      const load = ['bpftool', 'prog', 'loadall', file, join(BPFFS, PROGRAMS), ...type, 'pinmaps', BPFFS];
+      // libbpf pins and finds maps with `pinning` directly in /sys/fs/bpf: ours lies there while it loads, so that objects
+      // neither meet nor stay behind.
+      const loaded = isolated(
+        ['-n', '-m'],
+        ['sh', '-c', 'mount --bind "$0" "$1" && shift && exec "$@"', kernel.#pins, BPFFS, ...load],
+      );
       if (!loaded.ok) throw new KernelError(`${options.name}: the kernel refuses the object: ${loaded.error}`);
       return kernel;
     } catch (error) {
@@ -121,12 +131,12 @@ export class Kernel {
 
   /** Names of the programs as pinned. */
   programs(): string[] {
-    return readdirSync(join(this.#pins, 'progs'));
+    return readdirSync(join(this.#pins, PROGRAMS));
   }
 
   /** Names of the maps as pinned (data sections as `<object>.rodata` and the like). */
   maps(): string[] {
-    return readdirSync(join(this.#pins, 'maps'));
+    return readdirSync(this.#pins).filter((name) => name !== PROGRAMS);
   }
 
   /** Runs a program with BPF_PROG_TEST_RUN. Throws KernelError if the kernel refuses the input. */
@@ -138,7 +148,7 @@ export class Kernel {
       'prog',
       'run',
       'pinned',
-      join(this.#pins, 'progs', input.program),
+      join(this.#pins, PROGRAMS, input.program),
       'data_in',
       file('in'),
       'data_out',
@@ -167,7 +177,7 @@ export class Kernel {
     // The kernel keeps 15 characters of a name; libbpf pins by the full one.
     const found = names.find((candidate) => candidate === name) ?? names.find((candidate) => candidate.endsWith(name));
     if (!found) throw new KernelError(`the kernel has no map ${name}; there are: ${names.join(', ')}`);
-    return join(this.#pins, 'maps', found);
+    return join(this.#pins, found);
   }
 
   /** Stores an element; per-CPU values one after the other, each rounded up to 8 bytes. */

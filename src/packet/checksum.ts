@@ -75,7 +75,7 @@ export function wrongChecksums(packet: ParsedPacket): WrongChecksum[] {
 
 /** A copy of the packet with every checksum right that {@link verifyChecksums} would call wrong. */
 export function fixChecksums(bytes: Uint8Array, options: { start?: PacketStart } = {}): Uint8Array {
-  const fixed = bytes.slice();
+  const fixed = new Uint8Array(bytes);
   const packet = parsePacket(fixed, options);
   // Innermost first: outer checksums cover inner ones.
   for (let index = packet.layers.length - 1; index >= 0; index--) {
@@ -111,7 +111,7 @@ function checkLayer(packet: ParsedPacket, index: number, bytes: Uint8Array): Wro
   if (layer.truncated || !ip || ip.missing > 0 || isFragment(packet, index)) return undefined;
   switch (layer.protocol) {
     case 'sctp': {
-      const zeroed = bytes.slice(layer.offset, ip.end);
+      const zeroed = new Uint8Array(bytes.subarray(layer.offset, ip.end));
       setU32(zeroed, offset - layer.offset, 0);
       return result(u32(bytes, offset), crc32c(zeroed));
     }

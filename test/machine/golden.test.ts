@@ -140,4 +140,4 @@ test.each([
 });
 
 // The instruction and map vectors of the same list (mod32 by zero, sdiv, movsx, cmpxchg32, 34 executions of a self tail call,
-// E2BIG and ENOSPC on the fifth insert) are cases of test/conformance, test/differential/maps and test/machine/tailcalls.
+// E2BIG and ENOSPC on the fifth insert) are cases of test/conformance/isa-cases.ts and test/machine/kernel-traps.test.ts.
