@@ -5,7 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // The kernel comparisons load programs one file at a time; two cores are what CI has.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Each comparison starts bpftool; a busy machine takes long.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
   },
 });

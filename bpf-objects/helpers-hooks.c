@@ -3,15 +3,7 @@
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <bpf/bpf_helpers.h>
-
-#define RESULTS 32
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __s64[RESULTS]);
-} results SEC(".maps");
+#include "results.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
@@ -20,17 +12,10 @@ struct {
 	__uint(value_size, 64);
 } stacks SEC(".maps");
 
-#define BEGIN \
-	__u32 zero = 0, at = 0; \
-	__s64 *out = bpf_map_lookup_elem(&results, &zero); \
-	if (!out) \
-		return 0
-#define RESULT(value) out[at++ & (RESULTS - 1)] = (__s64)(value)
-
 SEC("tp_btf/sched_switch")
 int task(__u64 *ctx)
 {
-	BEGIN;
+	BEGIN(0);
 	__u64 stack[4] = {}, word = 0x1122334455667788, copy = 0;
 	char text[8] = "abc", copied[8] = {};
 	__u64 slot = 5;
@@ -63,7 +48,7 @@ int task(__u64 *ctx)
 SEC("iter/task")
 int iterator(void *ctx)
 {
-	BEGIN;
+	BEGIN(0);
 	__u64 number = 42;
 
 	RESULT(bpf_seq_printf((void *)1, "n=%d\n", 6, &number, 8));
@@ -75,7 +60,7 @@ int iterator(void *ctx)
 SEC("sockops")
 int socket_operations(struct bpf_sock_ops *ctx)
 {
-	BEGIN;
+	BEGIN(0);
 	__u32 value = 0, mark = 77;
 	__u8 option[4] = { 253, 4, 1, 2 }, found[4] = { 253, 4 };
 
@@ -95,7 +80,7 @@ int socket_operations(struct bpf_sock_ops *ctx)
 SEC("cgroup/connect4")
 int connect4(struct bpf_sock_addr *ctx)
 {
-	BEGIN;
+	BEGIN(0);
 	struct sockaddr_in address = { .sin_family = 2, .sin_addr.s_addr = 0x0100007f };
 
 	RESULT(bpf_bind(ctx, (void *)&address, sizeof(address)));
@@ -111,7 +96,7 @@ int connect4(struct bpf_sock_addr *ctx)
 SEC("cgroup_skb/egress")
 int egress(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(0);
 	struct bpf_sock *socket = skb->sk;
 
 	if (socket)

@@ -3,22 +3,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
-
-#define RESULTS 32
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __s64[RESULTS]);
-} results SEC(".maps");
-
-#define BEGIN \
-	__u32 zero = 0, at = 0; \
-	__s64 *out = bpf_map_lookup_elem(&results, &zero); \
-	if (!out) \
-		return 1
-#define RESULT(value) out[at++ & (RESULTS - 1)] = (value)
+#include "results.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -112,7 +97,7 @@ SLOTS(queues, BPF_MAP_TYPE_XSKMAP);
 SEC("tc")
 int clocks(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	__u64 first = bpf_ktime_get_ns();
 
 	RESULT(bpf_ktime_get_ns() >= first);
@@ -130,7 +115,7 @@ int clocks(struct __sk_buff *skb)
 SEC("tc")
 int machine(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	__u32 random = bpf_get_prandom_u32();
 	int different = 0;
 
@@ -145,7 +130,7 @@ int machine(struct __sk_buff *skb)
 SEC("tc")
 int packet(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	struct bpf_xfrm_state state = {};
 	__u32 mtu = 0;
 
@@ -168,7 +153,7 @@ int packet(struct __sk_buff *skb)
 SEC("tc")
 int sockets(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *socket = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	__u64 *stored, initial = 7;
@@ -199,7 +184,7 @@ int sockets(struct __sk_buff *skb)
 SEC("tc")
 int output(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	__u64 word = 1, *record;
 
 	RESULT(bpf_perf_event_output(skb, &events, 2, &word, 8));
@@ -232,7 +217,7 @@ int output(struct __sk_buff *skb)
 SEC("tc")
 int values(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	__u32 key = 1, beyond = 2;
 	struct locked *locked = bpf_map_lookup_elem(&guarded, &zero);
 	__u64 *value;
@@ -259,7 +244,7 @@ int values(struct __sk_buff *skb)
 SEC("tc")
 int rare_maps(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	__u64 word = 77, other = 78;
 	__u32 key = 9;
 	struct bpf_sock *socket;
@@ -285,7 +270,7 @@ int rare_maps(struct __sk_buff *skb)
 SEC("xdp")
 int redirects(struct xdp_md *ctx)
 {
-	BEGIN;
+	BEGIN(1);
 	RESULT(bpf_redirect_map(&devices, 0, 0));
 	RESULT(bpf_redirect_map(&devices, 0, XDP_PASS));
 	RESULT(bpf_redirect_map(&devices, 100, XDP_TX));
@@ -301,7 +286,7 @@ int redirects(struct xdp_md *ctx)
 SEC("cgroup_skb/egress")
 int cgroup(struct __sk_buff *skb)
 {
-	BEGIN;
+	BEGIN(1);
 	__u64 *value = bpf_get_local_storage(&of_cgroup, 0);
 
 	RESULT(value != 0);

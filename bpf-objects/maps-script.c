@@ -25,19 +25,7 @@ struct lpm_key {
 	__u32 address;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct operation[OPERATIONS]);
-} script SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct result[OPERATIONS]);
-} results SEC(".maps");
+#include "script.h"
 
 #define MAP(name, kind, entries, bits)                  \
 	struct {                                        \

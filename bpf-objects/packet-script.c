@@ -30,19 +30,7 @@ struct result {
 	__u32 pad;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct operation[OPERATIONS]);
-} script SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct result[OPERATIONS]);
-} results SEC(".maps");
+#include "script.h"
 
 static __always_inline __u32 length(__u32 size)
 {

@@ -7,6 +7,8 @@ import type { Core } from './core.js';
 /** A function in the machine's code region. */
 export interface LinkedFunction {
   readonly spec: FunctionSpec;
+  /** The object it comes from. */
+  readonly object: ObjectSpec;
   /** Address of its first decoded instruction. */
   readonly address: number;
   /** Decoded instructions (the appended guard included). */
@@ -75,7 +77,7 @@ export class CodeRegion {
           program: fn.name,
         });
       }
-      linked.push({ spec: fn, address, count });
+      linked.push({ spec: fn, object: spec, address, count });
       this.#top = address + count * DECODED_SIZE;
     }
     for (const [index, fn] of linked.entries()) {

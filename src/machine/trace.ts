@@ -3,7 +3,7 @@ import { describeCall } from '../helpers/describe.js';
 import type { HelperSpec } from '../helpers/helper.js';
 import { helperById } from '../helpers/table.js';
 import { disassemble } from '../isa/disassemble.js';
-import type { LineInfo } from '../object/spec.js';
+import type { LineInfo, ObjectSpec } from '../object/spec.js';
 import type { LinkedFunction } from './link.js';
 import type { Machine } from './machine.js';
 
@@ -86,13 +86,18 @@ export class Tracer {
     const relocation = linked.spec.relocations.find((candidate) => candidate.instruction === instruction);
     const text = disassemble(bytes, { helperName: (id) => helperById(id)?.name });
     if (!relocation) return text;
+    const target = text.split(' = ')[0];
     switch (relocation.kind) {
       case 'map':
-        return `${text.split(' = ')[0]} = map ${relocation.map}`;
+        return `${target} = map ${relocation.map}`;
       case 'data':
-        return `${text.split(' = ')[0]} = ${relocation.map}+${relocation.offset}`;
+        return `${target} = &${dataName(linked.object, relocation.map, relocation.offset)}`;
       case 'constant':
-        return `${text.split(' = ')[0]} = ${relocation.variable ?? relocation.section}`;
+        return `${target} = ${relocation.variable ?? relocation.section}`;
+      case 'callback':
+        return `${target} = &${linked.object.functions[relocation.function]?.name}`;
+      case 'call':
+        return `call ${linked.object.functions[relocation.function]?.name}`;
       case 'kfunc':
         return `call ${relocation.name}`;
       default:
@@ -123,6 +128,16 @@ export class Tracer {
       },
     });
   }
+}
+
+/** The variable at an offset of a data section, `name+offset` inside of one, the section where there is none. */
+function dataName(object: ObjectSpec, section: string, offset: number): string {
+  const variable = object.variables.find(
+    (candidate) =>
+      candidate.section === section && candidate.offset <= offset && offset < candidate.offset + candidate.size,
+  );
+  if (!variable) return `${section}+${offset}`;
+  return offset === variable.offset ? variable.name : `${variable.name}+${offset - variable.offset}`;
 }
 
 /** The helper a call instruction names, undefined for anything else. */

@@ -229,6 +229,16 @@ describe('--trace', () => {
     expect(stdout).toContain('skb_store_bytes(ctx, 30, [0a00013c], 4, 0) = 0');
   });
 
+  test('variables, functions and tail calls have their names', () => {
+    expect(stdout).toMatch(/: r2 = &fixed_slot +r2=0x/);
+    const tagged = offkernel(['run', 'bpf-objects/era-tagged.o', '-p', 'entry', '--trace']).stdout;
+    expect(tagged).toMatch(/: r2 = &sum +r2=0x/);
+    expect(tagged).toContain('tail call -> tail_lookup\ntail_lookup:\n');
+    expect(tagged).toMatch(/tail_call\(ctx, cilium_calls, 3\) *\n/);
+    const frames = offkernel(['run', 'bpf-objects/era-tagged.o', '-p', 'eight_frames', '--trace']).stdout;
+    expect(frames).toMatch(/: call level1 +r10=0x[0-9a-f]+\n {2}level1:\n/);
+  });
+
   test('every executed instruction is there once', () => {
     expect(lines.filter((line) => /^ +\d+: /.test(line))).toHaveLength(103);
   });

@@ -50,7 +50,7 @@ describe('objects of other projects (OFFKERNEL_OBJECTS)', () => {
     return;
   }
 
-  it(`loads all ${external.length}, or refuses what lies in a folder "invalid"`, { timeout: 300_000 }, () => {
+  it(`loads all ${external.length}, or refuses what lies in a folder "invalid"`, { timeout: 1_200_000 }, () => {
     const refused: string[] = [];
     for (const path of external) {
       try {

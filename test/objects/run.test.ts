@@ -74,5 +74,5 @@ describe.skipIf(EXTERNAL.length === 0)('objects of OFFKERNEL_OBJECTS', () => {
       ].join('\n'),
     );
     expect(runs).toBeGreaterThan(0);
-  }, 600_000);
+  }, 1_200_000);
 });
