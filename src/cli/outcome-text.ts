@@ -12,7 +12,8 @@ function hexOf(bytes: Uint8Array, limit = 64): string {
   return bytes.length > limit ? `${text}... (${bytes.length} bytes)` : text;
 }
 
-function eventText(event: RunEvent): string {
+/** One line of an event, bytes as hex. */
+export function eventText(event: RunEvent): string {
   switch (event.kind) {
     case 'perf':
       return `${event.map} (CPU ${event.cpu}): ${hexOf(event.data)}${event.packet.length ? ` + ${event.packet.length} packet bytes` : ''}`;
