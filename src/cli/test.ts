@@ -110,8 +110,6 @@ async function runOnce(
 /** 1 if a test failed, 2 if an object could not be run or the filter left nothing. */
 function exitCode(results: readonly ObjectResult[], options: TestOptions): number {
   if (countTests(results).failed) return EXIT.failed;
-  for (const { file, error } of results)
-    if (error !== undefined) process.stderr.write(`offkernel: ${file}: ${error}\n`);
   if (results.some((result) => result.error !== undefined)) return EXIT.usage;
   const names = results.flatMap((result) => result.tests.map((one) => one.name));
   if (!names.length) throw new UsageError(`no test matches --filter '${options.filter}'`);

@@ -76,7 +76,7 @@ export class UnitTestRunner {
     const written = readSuiteResult(map?.getBytes(firstKey(map)) ?? new Uint8Array());
     const log = this.#log(written.log);
     const { status, remark } = verdictOf(run.stage, last);
-    if (remark) log.push({ text: remark, source: last.fault?.line });
+    if (remark) log.push({ text: remark, source: undefined });
     const subtests = written.results.map((result) => ({
       name: result.name,
       status: statusOf(result.status) ?? 'error',
