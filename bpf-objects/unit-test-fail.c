@@ -158,4 +158,4 @@ int passes(struct __sk_buff *skb)
 	return TEST_PASS;
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "Dual BSD/GPL";

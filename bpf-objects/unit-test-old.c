@@ -48,4 +48,4 @@ int skip(struct __sk_buff *skb)
 	return TEST_SKIP;
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -259,4 +259,4 @@ int xdp_check(struct xdp_md *ctx)
 	return test_end(&results);
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -48,4 +48,4 @@ int is_alone(struct __sk_buff *skb)
 	return test_end(&results);
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,8 +1,9 @@
+import { decodeContext, encodeContext } from '../contexts/context.js';
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
 import type { Outcome, RunEvent } from '../machine/outcome.js';
 import { startsAtL3 } from '../machine/prepare.js';
-import type { Program } from '../machine/program.js';
+import type { Program, RunInput } from '../machine/program.js';
 import { diffPackets, formatDiff } from '../packet/diff.js';
 import { formatFields, formatPacket } from '../packet/print.js';
 import { bold, dim, green, red, supportsColour } from './format.js';
@@ -26,13 +27,25 @@ export function eventText(event: RunEvent): string {
   }
 }
 
+/** Fields of the context that the program changed; only of programs without a packet, whose result they are. */
+function contextChanges(program: Program, outcome: Outcome, given: RunInput['context']): string[] {
+  if (outcome.packet || program.contextType.isRaw) return [];
+  const bytes = given instanceof Uint8Array ? given : encodeContext(program.contextType, given ?? {});
+  const full = new Uint8Array(program.contextType.size);
+  full.set(bytes.subarray(0, full.length));
+  const before = decodeContext(program.contextType, full);
+  return Object.entries(program.decodeContext(outcome))
+    .filter(([name, value]) => String(value) !== String(before[name]))
+    .map(([name, value]) => `${name} ${before[name]} -> ${value}`);
+}
+
 /** The result of a run for people: verdict, tail calls, redirect, packet diff, map changes, events, fault. */
 export function printOutcome(
   object: LoadedObject,
   program: Program,
   outcome: Outcome,
   before: Uint8Array | undefined,
-  options: { verbose: boolean },
+  options: { verbose: boolean; context: RunInput['context'] },
 ): void {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   const start = startsAtL3(program.spec.type) ? ('ethernet' as const) : ('ethernet' as const);
@@ -57,6 +70,7 @@ export function printOutcome(
     } else write('  packet unchanged');
     if (options.verbose) write(formatFields(outcome.packet));
   }
+  for (const change of contextChanges(program, outcome, options.context)) write(`  ctx ${change}`);
   for (const [name, changes] of outcome.maps) {
     const map = object.maps.get(name) ?? object.machine.map(name);
     for (const change of changes) {
