@@ -141,7 +141,7 @@ test('maps and globals persist over the tests of an object, unless isolated', ()
   expect(statuses(true)).toEqual(['pass', 'fail', 'pass']);
 });
 
-test('a test without check and two programs for one stage are refused', () => {
+test('a test without check and two setups are refused, several checks are a test each', () => {
   const spec = specOf(ownObject('unit-test-state'));
   const [program] = spec.programs;
   const withSections = (...sections: string[]): ObjectSpec => ({
@@ -149,7 +149,11 @@ test('a test without check and two programs for one stage are refused', () => {
     programs: sections.map((section) => ({ ...program!, section })),
   });
   expect(() => findUnitTests(withSections('tc/test/x/setup'))).toThrow(LoadError);
-  expect(() => findUnitTests(withSections('tc/test/x/check', 'tc/test/x/check'))).toThrow(LoadError);
+  expect(() => findUnitTests(withSections('tc/test/x/check', 'tc/test/x/setup', 'tc/test/x/setup'))).toThrow(LoadError);
+  expect(findUnitTests(withSections('tc/test/x/check', 'tc/test/x/setup', 'tc/test/x/check'))).toMatchObject([
+    { name: 'x (leaves)', setup: { name: 'leaves' } },
+    { name: 'x (leaves)', setup: { name: 'leaves' } },
+  ]);
   expect(
     findUnitTests(withSections('tc/entry', 'xdp/test/ä/check', 'tc/test/Z/check')).map(({ name }) => name),
   ).toEqual(['Z', 'ä']);
