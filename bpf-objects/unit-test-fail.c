@@ -66,7 +66,8 @@ int subtest(struct __sk_buff *skb)
 	SUBTEST_BEGIN(&results, "holds");
 	SUBTEST_END(&results);
 	SUBTEST_BEGIN(&results, "fails <&\">");
-	test_check(&results, skb->priority == 9);
+	test_check(&results,
+		   skb->priority == 9);
 	SUBTEST_END(&results);
 	return test_end(&results);
 }

@@ -89,7 +89,10 @@ describe('tests that do not pass', () => {
 
   test('a sub-test that fails makes its test fail', () => {
     expect(statusOf('b_subtest')).toBe('fail');
-    expect(results.get('b_subtest')!.subtests.map(({ status }) => status)).toEqual(['pass', 'fail']);
+    const { subtests } = results.get('b_subtest')!;
+    expect(subtests.map(({ status }) => status)).toEqual(['pass', 'fail']);
+    // The macro call goes over two lines; the log names the second.
+    expect(subtests[1]!.log[0]!.source?.text.trim()).toBe('test_check(&results,');
   });
 
   test('a packet comparison that fails', () => {

@@ -11,11 +11,13 @@ import { carriedContext } from './context.js';
 import { formatLog } from './log.js';
 import { MISMATCH_SIZE, readMismatches } from './packet-mismatch.js';
 import { isFailure, type LogLine, type UnitTestResult } from './result.js';
-import { SourceLines } from './source-lines.js';
+import { sourceLineOf } from './source-lines.js';
 import { abortsTest, statusOf, type TestStatus } from './status.js';
 import { readSuiteResult, type WrittenLog } from './suite-result.js';
 import { findUnitTests, type Stage, type UnitTest } from './tests.js';
 
+/** Instructions a program may execute; the port allocation tests of NAT take 70 million. */
+const BUDGET = 1_000_000_000n;
 /** The first packet of a test: what BPF_PROG_TEST_RUN leaves of a page for xdp, zeros, for tc too (Cilium's runner). */
 const FIRST_PACKET = 4096 - 256 - 320;
 const STAGES: readonly Stage[] = ['pktgen', 'setup', 'check'];
@@ -35,7 +37,6 @@ export class UnitTestRunner {
   readonly #options: RunnerOptions;
   readonly #programs: ReadonlyMap<ProgramSpec, Program>;
   readonly #memory: FormatMemory;
-  readonly #sources: SourceLines;
   readonly #fresh: Snapshot | undefined;
   #mismatches = 0;
 
@@ -43,10 +44,9 @@ export class UnitTestRunner {
   constructor(spec: ObjectSpec, options: RunnerOptions = {}) {
     this.tests = findUnitTests(spec);
     this.#options = options;
-    this.object = Machine.create(options.machine).load(spec);
+    this.object = Machine.create({ budget: BUDGET, ...options.machine }).load(spec);
     this.#programs = new Map(this.object.programs.map((program) => [program.spec, program]));
     this.#memory = machineMemory(this.object.machine);
-    this.#sources = new SourceLines(spec);
     this.#fresh = options.isolate ? this.object.machine.snapshot() : undefined;
   }
 
@@ -97,7 +97,7 @@ export class UnitTestRunner {
   #log(lines: readonly WrittenLog[]): LogLine[] {
     return lines.map((line) => {
       const text = formatLog(line, this.#memory);
-      return { text, source: this.#sources.find(text) };
+      return { text, source: sourceLineOf(this.object.spec, text) };
     });
   }
 

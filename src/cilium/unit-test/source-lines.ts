@@ -1,37 +1,24 @@
 import type { LineInfo, ObjectSpec } from '../../object/spec.js';
 
-/** Finds C source lines by the places that log lines name. */
-export class SourceLines {
-  readonly #spec: ObjectSpec;
-  #byLine: Map<number, LineInfo[]> | undefined;
+/** Most lines of a macro call: the preprocessor counts its last line, line info its first one. */
+const CALL_LINES = 8;
 
-  constructor(spec: ObjectSpec) {
-    this.#spec = spec;
+/** The C source line that a text names last (`file.c:12`), undefined if the object's line info does not have it. */
+export function sourceLineOf(spec: ObjectSpec, text: string): LineInfo | undefined {
+  const place = [...text.matchAll(/([\w./+-]+\.[ch]):(\d+)/g)].at(-1);
+  if (!place) return undefined;
+  const file = place[1]!;
+  const line = Number(place[2]);
+  // The compiler was given one path, line info holds another: the shorter one is the end of the other.
+  const isSame = (known: string): boolean => known === file || known.endsWith(`/${file}`) || file.endsWith(`/${known}`);
+  let best: LineInfo | undefined;
+  let bestLine = line - CALL_LINES;
+  for (const fn of spec.functions) {
+    for (const info of fn.lines) {
+      if (info.line <= bestLine || info.line > line || !isSame(info.file)) continue;
+      best = info;
+      bestLine = info.line;
+    }
   }
-
-  /** The source line of the last `file.c:12` or `file.h:12` in a text, undefined if there is none in the object's line info. */
-  find(text: string): LineInfo | undefined {
-    const place = [...text.matchAll(/([\w./+-]+\.[ch]):(\d+)/g)].at(-1);
-    if (!place) return undefined;
-    const [, file, line] = place;
-    this.#byLine ??= linesByNumber(this.#spec);
-    // The compiler was given one path, line info holds another: the shorter one is the end of the other.
-    const isSame = (known: string): boolean =>
-      known === file || known.endsWith(`/${file}`) || file!.endsWith(`/${known}`);
-    return this.#byLine.get(Number(line))?.find((info) => isSame(info.file));
-  }
-}
-
-function linesByNumber(spec: ObjectSpec): Map<number, LineInfo[]> {
-  const lines = new Map<number, LineInfo[]>();
-  const seen = new Set<string>();
-  for (const info of spec.functions.flatMap((fn) => fn.lines)) {
-    const id = `${info.file}:${info.line}`;
-    if (seen.has(id)) continue;
-    seen.add(id);
-    const same = lines.get(info.line);
-    if (same) same.push(info);
-    else lines.set(info.line, [info]);
-  }
-  return lines;
+  return best;
 }
