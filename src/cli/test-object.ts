@@ -9,7 +9,7 @@ import { TracePrinter } from './trace-text.js';
 
 /** How the tests of objects are run; plain data, so that workers get it too. */
 export interface TestOptions {
-  /** Regular expression on `<test>`; all tests if undefined. */
+  /** Regular expression that names of tests must match; all tests if undefined. */
   readonly filter: string | undefined;
   readonly isolate: boolean;
   /** Stop behind the first test that fails. */

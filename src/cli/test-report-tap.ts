@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { ObjectResult, UnitTestResult } from '../cilium/unit-test/result.js';
+import { isFailure, type ObjectResult, type UnitTestResult } from '../cilium/unit-test/result.js';
 import { explainFailure } from './test-failure.js';
 import type { Reporter } from './test-report.js';
 
@@ -9,7 +9,7 @@ export class TapReporter implements Reporter {
 
   object({ file, error, tests }: ObjectResult): void {
     if (this.#objects++ === 0) print('TAP version 14', 0);
-    const isOk = error === undefined && tests.every((test) => !isNotOk(test));
+    const isOk = error === undefined && tests.every((test) => !isFailure(test.status));
     if (error === undefined) {
       print(`# Subtest: ${escaped(file)}`, 0);
       for (const [index, test] of tests.entries()) printTest(test, index + 1);
@@ -24,14 +24,10 @@ export class TapReporter implements Reporter {
   }
 }
 
-function isNotOk(test: UnitTestResult): boolean {
-  return test.status === 'fail' || test.status === 'error';
-}
-
 function printTest(test: UnitTestResult, number: number): void {
   const skip = test.status === 'skip' ? ' # SKIP' : '';
-  print(`${isNotOk(test) ? 'not ok' : 'ok'} ${number} - ${escaped(test.name)}${skip}`, 1);
-  if (isNotOk(test)) printDiagnostic({ status: test.status, details: explainFailure(test).join('\n') }, 1);
+  print(`${isFailure(test.status) ? 'not ok' : 'ok'} ${number} - ${escaped(test.name)}${skip}`, 1);
+  if (isFailure(test.status)) printDiagnostic({ status: test.status, details: explainFailure(test).join('\n') }, 1);
 }
 
 /** A YAML block below a test point. */

@@ -1,12 +1,13 @@
 import { watch } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { UsageError } from '../errors.js';
 
 /** A compiler writes a file in several steps; they count as one change. */
 const QUIET_MS = 200;
 
 /**
  * Calls `changed` with the files that were written since the last call, once writing has paused, and again and again until
- * `signal` is aborted. Watches folders, since compilers replace files.
+ * `signal` is aborted. Watches folders, since compilers replace files. Throws UsageError for a folder that cannot be watched.
  */
 export function watchFiles(
   files: readonly string[],
@@ -26,11 +27,16 @@ export function watchFiles(
     folders.set(folder, [...(folders.get(folder) ?? []), file]);
   }
   for (const [folder, inside] of folders) {
-    watch(folder, { signal }, (_event, name) => {
+    const note = (_event: string, name: string | null): void => {
       for (const file of inside) if (name === null || basename(file) === name) pending.add(file);
       clearTimeout(timer);
       timer = setTimeout(settle, QUIET_MS);
-    });
+    };
+    try {
+      watch(folder, { signal }, note);
+    } catch (error) {
+      throw new UsageError(`cannot watch ${folder}: ${(error as NodeJS.ErrnoException).code ?? error}`);
+    }
   }
   return new Promise((done) => {
     signal.addEventListener('abort', () => {

@@ -79,7 +79,17 @@ async function test(files: readonly string[], options: Options): Promise<number>
   process.once('SIGINT', () => interrupted.abort());
   process.stderr.write(dim('watching; Ctrl-C ends\n'));
   let last = code;
-  await watchFiles(files, async (changed) => void (last = await runAll(changed)), interrupted.signal);
+  const again = async (changed: readonly string[]): Promise<void> => {
+    try {
+      last = await runAll(changed);
+    } catch (error) {
+      // A filter may leave nothing of one object; the next change is another matter.
+      if (!(error instanceof UsageError)) throw error;
+      process.stderr.write(`offkernel: ${error.message}\n`);
+      last = EXIT.usage;
+    }
+  };
+  await watchFiles(files, again, interrupted.signal);
   return last;
 }
 

@@ -33,6 +33,7 @@ describe('exit codes', () => {
     ['no such reporter', [PASS, '--reporter', 'dots'], 2],
     ['no number of jobs', [PASS, '--jobs', 'many'], 2],
     ['no such test to trace', [PASS, '--trace', 'nothing'], 2],
+    ['a folder that cannot be watched', ['missing/missing.o', '--watch'], 2],
     ['trace in another report', [PASS, '--trace', 'a_stages', '--json'], 2],
   ])('%s', (_name, args, code) => {
     const run = offkernel('test', ...args);

@@ -20,7 +20,7 @@ export interface SubtestResult {
 /** What a unit test left behind; plain data. */
 export interface UnitTestResult {
   readonly name: string;
-  /** The worst of CHECK's own status and the sub-tests' is `failed`, see countTests. */
+  /** What CHECK returned; `fail` also if it returned `pass` but a sub-test did not pass. */
   readonly status: TestStatus;
   readonly subtests: readonly SubtestResult[];
   /** Log lines outside of sub-tests, and what the runner itself has to say. */
