@@ -40,6 +40,7 @@ int check_setup(struct __sk_buff *skb)
 {
 	__u32 event = 0xaabbccdd;
 
+	bpf_skb_change_tail(skb, 64, 0);
 	bpf_perf_event_output(skb, &cilium_events, BPF_F_CURRENT_CPU, &event, sizeof(event));
 	return TC_ACT_SHOT;
 }
