@@ -4,6 +4,7 @@ import { OffkernelError } from '../errors.js';
 import { execCommand } from './exec.js';
 import { inspectCommand } from './inspect.js';
 import { runCommand } from './run.js';
+import { testCommand } from './test.js';
 
 /** Exit codes of every command: 0 = did what was asked, 1 = the thing checked failed, 2 = bad usage or input. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -28,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const done = (result: number): void => {
     code = result;
   };
-  for (const command of [inspectCommand, runCommand, execCommand]) {
+  for (const command of [inspectCommand, runCommand, testCommand, execCommand]) {
     const built = command(done);
     built.exitOverride();
     program.addCommand(built);

@@ -30,7 +30,7 @@ export function faultJson(fault: Fault): Record<string, unknown> {
 }
 
 /** The event, with `decoded` if it is one of Cilium's: its fields and its text; the packet is that of the event itself. */
-function eventJson(event: RunEvent): Record<string, unknown> {
+export function eventJson(event: RunEvent): Record<string, unknown> {
   const decoded = decodeRunEvent(event);
   if (!decoded) return { ...event };
   return { ...event, decoded: { ...decoded, packet: undefined, bytes: undefined, text: formatEvent(decoded) } };

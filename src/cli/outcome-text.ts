@@ -1,8 +1,10 @@
 import { explainDrop, formatEvent } from '../cilium/events/format.js';
 import { decodeRunEvent } from '../cilium/events/run-event.js';
+import { decodeContext, encodeContext } from '../contexts/context.js';
 import { formatFault } from '../machine/fault.js';
 import type { LoadedObject } from '../machine/loaded.js';
 import type { Outcome, RunEvent } from '../machine/outcome.js';
+import type { Program, RunInput } from '../machine/program.js';
 import { diffPackets, formatDiff } from '../packet/diff.js';
 import { formatFields, formatPacket } from '../packet/print.js';
 import { bold, dim, green, red, supportsColour } from './format.js';
@@ -12,7 +14,10 @@ function hexOf(bytes: Uint8Array, limit = 64): string {
   return bytes.length > limit ? `${text}... (${bytes.length} bytes)` : text;
 }
 
-function eventText(event: RunEvent): string {
+/** One line of an event: in words if it is one of Cilium's, else its bytes as hex. */
+export function eventText(event: RunEvent): string {
+  const decoded = decodeRunEvent(event);
+  if (decoded) return formatEvent(decoded);
   switch (event.kind) {
     case 'perf':
       return `${event.map} (CPU ${event.cpu}): ${hexOf(event.data)}${event.packet.length ? ` + ${event.packet.length} packet bytes` : ''}`;
@@ -25,12 +30,25 @@ function eventText(event: RunEvent): string {
   }
 }
 
+/** Fields of the context that the program changed; only of programs without a packet, whose result they are. */
+function contextChanges(program: Program, outcome: Outcome, given: RunInput['context']): string[] {
+  if (outcome.packet || program.contextType.isRaw) return [];
+  const bytes = given instanceof Uint8Array ? given : encodeContext(program.contextType, given ?? {});
+  const full = new Uint8Array(program.contextType.size);
+  full.set(bytes.subarray(0, full.length));
+  const before = decodeContext(program.contextType, full);
+  return Object.entries(program.decodeContext(outcome))
+    .filter(([name, value]) => String(value) !== String(before[name]))
+    .map(([name, value]) => `${name} ${before[name]} -> ${value}`);
+}
+
 /** The result of a run for people: verdict, tail calls, redirect, packet diff, map changes, events, fault. */
 export function printOutcome(
   object: LoadedObject,
+  program: Program,
   outcome: Outcome,
   before: Uint8Array | undefined,
-  options: { verbose: boolean },
+  options: { verbose: boolean; context: RunInput['context'] },
 ): void {
   const write = (text: string): void => void process.stdout.write(`${text}\n`);
   if (before) write(`${dim('in ')} ${formatPacket(before)}`);
@@ -54,6 +72,7 @@ export function printOutcome(
     } else write('  packet unchanged');
     if (options.verbose) write(formatFields(outcome.packet));
   }
+  for (const change of contextChanges(program, outcome, options.context)) write(`  ctx ${change}`);
   for (const [name, changes] of outcome.maps) {
     const map = object.maps.get(name) ?? object.machine.map(name);
     for (const change of changes) {
@@ -64,7 +83,7 @@ export function printOutcome(
   }
   for (const event of outcome.events) {
     const decoded = decodeRunEvent(event);
-    write(`  event ${decoded ? formatEvent(decoded) : eventText(event)}`);
+    write(`  event ${eventText(event)}`);
     if (decoded?.type === 'drop') write(dim(`      ${explainDrop(decoded)}`));
   }
   if (outcome.fault) {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
+import type { ContextType } from '../contexts/context.js';
 import { UsageError } from '../errors.js';
 import { formatLcov } from '../machine/coverage.js';
 import { formatFaultLong } from '../machine/fault.js';
@@ -16,6 +17,7 @@ import { EXIT } from './main.js';
 import { fillMaps, readMapsFile } from './maps-file.js';
 import { outcomeJson } from './outcome-json.js';
 import { printOutcome } from './outcome-text.js';
+import { isSocketWords, socketContext } from './socket-words.js';
 import { TracePrinter } from './trace-text.js';
 
 const EXAMPLE = `
@@ -27,7 +29,8 @@ ${packetGrammar()
 
 Example:
   $ offkernel run xdp_filter.o -p xdp_filter --packet 'tcp 10.0.0.1:40000 > 10.0.0.2:80 syn' --trace
-  $ offkernel run bpf_lxc.o -p cil_from_container --config LXC_ID=42 --maps node.yaml --pcap in.pcap --pcap-out out.pcap`;
+  $ offkernel run bpf_lxc.o -p cil_from_container --config LXC_ID=42 --maps node.yaml --pcap in.pcap --pcap-out out.pcap
+  $ offkernel run bpf_sock.o -p cil_sock4_connect --maps services.yaml --ctx 'tcp 172.16.16.87:80'`;
 
 interface Options {
   program?: string;
@@ -79,9 +82,10 @@ function yamlValue(text: string, option: string): unknown {
   }
 }
 
-/** Context fields: `mark=1,cb=[1,2]`, a YAML/JSON object, or @file. */
-function contextOf(text: string | undefined): Record<string, unknown> | Uint8Array | undefined {
+/** Context fields: `mark=1,cb=[1,2]`, a YAML/JSON object, @file, or a socket in words. */
+function contextOf(text: string | undefined, type: ContextType): Record<string, unknown> | Uint8Array | undefined {
   if (text === undefined) return undefined;
+  if (isSocketWords(text)) return socketContext(text, type);
   if (text.startsWith('hex:')) return bytesOfHex(text.slice(4), '--ctx');
   const source = text.startsWith('@') ? new TextDecoder().decode(readInput(text.slice(1))) : text;
   const value =
@@ -136,7 +140,7 @@ export function runCommand(done: (code: number) => void): Command {
     .option('-p, --program <name>', 'program (function or section name); needed if there are several')
     .option('--packet <packet>', 'packet in words, in hex, or @FILE (raw bytes or the first of a pcap)')
     .option('--pcap <file>', 'run every packet of a pcap')
-    .option('--ctx <fields>', 'context fields: mark=1,cb=[1,2], {yaml}, @file or hex:...')
+    .option('--ctx <fields>', "context fields: mark=1,cb=[1,2], {yaml}, @file, hex:...; of a socket: 'tcp 10.0.0.1:80'")
     .option('--metadata <hex>', 'xdp metadata in front of the packet')
     .addOption(
       new Option('--config <name=value>', 'configuration variable or global (repeatable)')
@@ -176,7 +180,7 @@ function run(file: string, options: Options): number {
   if (options.maps) fillMaps(object, readMapsFile(options.maps));
   const program = chooseProgram(object, options.program);
   const inputs = packetsOf(options) ?? [undefined];
-  const context = contextOf(options.ctx);
+  const context = contextOf(options.ctx, program.contextType);
   const results: { outcome: Outcome; before: Uint8Array | undefined }[] = [];
   const isMany = inputs.length > 1;
   for (const [index, input] of inputs.entries()) {
@@ -194,7 +198,7 @@ function run(file: string, options: Options): number {
     results.push({ outcome, before: input?.data });
     if (options.json) continue;
     if (isMany) process.stdout.write(`${index ? '\n' : ''}packet ${index + 1} of ${inputs.length}\n`);
-    printOutcome(object, outcome, input?.data, { verbose: options.verbose ?? false });
+    printOutcome(object, program, outcome, input?.data, { verbose: options.verbose ?? false, context });
   }
   if (options.json) {
     const all = results.map(({ outcome }) => outcomeJson(object, program, outcome));

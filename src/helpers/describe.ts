@@ -24,6 +24,8 @@ export interface CallResolvers {
 
 /** Bytes of memory arguments shown in full; of longer ones the beginning. */
 const SHOWN_BYTES = 32;
+/** Characters shown of a key or value: maps that serve as buffers have values of kilobytes. */
+const SHOWN_VALUE = 400;
 const SHOWN_TEXT = 64;
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -112,7 +114,9 @@ function element(
   const bytes = map && resolvers.readMemory(address, kind === 'key' ? map.keySize : map.valueSize);
   if (!map || !bytes) return hex(address);
   const format = kind === 'key' ? map.formatKey?.bind(map) : map.formatValue?.bind(map);
-  return format ? format(bytes) : shorten(bytes, bytes.length);
+  if (!format) return shorten(bytes, bytes.length);
+  const text = format(bytes);
+  return text.length > SHOWN_VALUE ? `${text.slice(0, SHOWN_VALUE)}...` : text;
 }
 
 function shorten(bytes: Uint8Array, length: number): string {

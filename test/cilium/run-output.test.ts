@@ -29,10 +29,10 @@ async function runWithEvent() {
 }
 
 test('the text of a run shows the event in words', async () => {
-  const { object, outcome } = await runWithEvent();
+  const { object, program, outcome } = await runWithEvent();
   const lines: string[] = [];
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => lines.push(String(text)) > 0);
-  printOutcome(object, outcome, packet, { verbose: false });
+  printOutcome(object, program, outcome, packet, { verbose: false, context: undefined });
   const text = lines.join('');
   expect(text).toContain(
     'event drop POLICY (133) identity unknown -> unknown, endpoint 42, bpf_lxc.c:1263: IP 10.0.0.1.1000',
