@@ -208,10 +208,12 @@ export enum EventKind {
   PERF = 1,
   /** ring buffer record that was submitted or output. */
   RINGBUF = 2,
-  /** clone_redirect: flags, ifindex, then the packet bytes. */
+  /** clone_redirect: flags, ifindex; packet bytes, context (192 bytes), packet state. */
   CLONE_REDIRECT = 3,
   /** trace_printk text. */
   PRINT = 4,
+  /** A map access: key, then the value if there is one; index = helper id, extra = 1 found, 0 missed, or errno. */
+  MAP_ACCESS = 5,
 }
 
 /** Offsets in the run state (RUN_STATE in memory.ts): inputs of a run and what it left behind. All fields 8-byte aligned. */
@@ -282,7 +284,9 @@ export enum RunState {
   HELPER = 184,
   /** u32 1 = count executions of every instruction in COUNTERS. */
   COVERAGE = 188,
-  SIZE = 192,
+  /** u32 1 = map accesses go into the event log. */
+  RECORD_ACCESSES = 192,
+  SIZE = 200,
 }
 
 /** Offsets in the packet state (PACKET_STATE in memory.ts), shared by skb and xdp. KERNEL facts: skb fields listed in docs. */

@@ -3,6 +3,7 @@ import { Errno, FaultKind, MapType, ProgramField, RunState } from "../abi";
 import { forbid } from "../check";
 import { iterNext, iterSlotKey, iterSlotValue, iterStart } from "../maps/iterate";
 import { isMapHandle, mapType } from "../maps/descriptor";
+import { recordTailCall } from "../maps/record";
 import { progArrayGet } from "../maps/slots";
 import { CONTEXTS, STACK, STACK_FRAME, STACK_STRIDE, TAIL_CALL_LOG } from "../memory";
 import { error, faulted, raise, register, run32, setRegister, setRun32 } from "../state";
@@ -56,6 +57,7 @@ function tailCall(pc: u32): u32 {
   const calls = run32(RunState.TAIL_CALLS);
   if (calls >= MAX_TAIL_CALLS) return fallThrough;
   const program = progArrayGet(<u32>map, <u32>register(3));
+  recordTailCall(<u32>map, <u32>register(3), program);
   if (!program) return fallThrough;
   setRun32(RunState.TAIL_CALLS, calls + 1);
   store<u32>(TAIL_CALL_LOG + (calls << 2), program);

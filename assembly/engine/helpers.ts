@@ -3,6 +3,7 @@ import { FaultKind, ProgramKind, RunState } from "../abi";
 import { checkWrite } from "../check";
 import { hostHelper } from "../host";
 import * as maps from "../maps/helpers";
+import { recordMapHelper } from "../maps/record";
 import { checkContext, packetData, packetLength } from "../packet/buffer";
 import * as checksum from "../packet/checksum";
 import * as redirect from "../packet/redirect";
@@ -44,7 +45,9 @@ export function callHelper(id: u32): u64 {
   const mode = id < HELPER_MODES_SIZE ? load<u8>(HELPER_MODES + id) : 0;
   if (mode == 1) {
     const result = callCore(id);
-    if (!run32(RunState.FAULT_KIND)) setRun32(RunState.HELPER, 0);
+    if (run32(RunState.FAULT_KIND)) return result;
+    recordMapHelper(id, result);
+    setRun32(RunState.HELPER, 0);
     return result;
   }
   if (mode == 2) {

@@ -116,6 +116,13 @@ export function packetLoadSkb(source: u32, length: u32, l2: u32, l3: bool): void
   publish();
 }
 
+/** Puts metadata in front of a loaded skb, as an xdp program leaves it for tc ingress. */
+export function packetSetMetadata(source: u32, length: u32): void {
+  memory.copy(packet32(Packet.DATA) - length, source, length);
+  setPacket32(Packet.META_LENGTH, length);
+  publish();
+}
+
 /**
  * Loads an xdp frame: `meta` bytes of metadata and then the packet at `source`. What exceeds `linearLimit` bytes is kept
  * behind the linear part, out of the program's reach, as the kernel keeps it in frags.
@@ -150,8 +157,9 @@ export function invalidatePointers(): void {
   const number = packet32(Packet.BUFFER);
   const next = number + 1 < PACKET_BUFFERS ? number + 1 : 0;
   const mac = <i32>packet32(Packet.MAC_OFFSET);
-  // xdp programs can get headroom bytes back as they left them; an skb keeps its L2 header before the data.
-  const front = isXdp() ? packet32(Packet.HEADROOM) + packet32(Packet.META_LENGTH) : mac < 0 ? <u32>-mac : 0;
+  const meta = packet32(Packet.META_LENGTH);
+  // xdp programs can get headroom bytes back as they left them; an skb keeps its L2 header or metadata before the data.
+  const front = isXdp() ? packet32(Packet.HEADROOM) + meta : max(mac < 0 ? <u32>-mac : 0, meta);
   const to = bufferAddress(next) + FRONT + (isXdp() ? front : 0);
   memory.copy(to - front, data - front, front + packet32(Packet.LENGTH));
   forbid(packet32(Packet.PERMITTED), packet32(Packet.PERMITTED_LENGTH));

@@ -4,7 +4,7 @@ import { checkRead, checkWrite } from "../check";
 import { logEvent } from "../events";
 import { isMapHandle, mapType } from "../maps/descriptor";
 import { mapSlotPresent } from "../maps/slots";
-import { CONTEXTS, RUN_STATE } from "../memory";
+import { CONTEXTS, PACKET_STATE, PACKET_STATE_SIZE, RUN_STATE } from "../memory";
 import { error, raise, setRun32, setRun64 } from "../state";
 import { checkContext, invalidatePointers, isXdp, packetData, packetLength } from "./buffer";
 import { deviceIsUp, deviceMtu, findDevice } from "./devices";
@@ -91,7 +91,10 @@ export function redirectMap(map: u64, key: u64, flags: u64): u64 {
   return XDP_REDIRECT;
 }
 
-/** 13: clone_redirect(skb, ifindex, flags): the copy goes to the event log. */
+/** Bytes of struct __sk_buff. */
+const SKB_SIZE: u32 = 192;
+
+/** 13: clone_redirect(skb, ifindex, flags): the copy goes to the event log: packet, context, packet state. */
 export function cloneRedirect(context: u64, ifindex: u64, flags: u64): u64 {
   if (!checkContext(context)) return 0;
   invalidatePointers();
@@ -100,8 +103,12 @@ export function cloneRedirect(context: u64, ifindex: u64, flags: u64): u64 {
   const device = findDevice(<u32>ifindex);
   if (!device) return error(Errno.EINVAL);
   if (!deviceIsUp(device)) return flags & INGRESS ? NET_RX_DROP : NET_XMIT_CN;
-  const payload = logEvent(EventKind.CLONE_REDIRECT, 0, <u32>ifindex, packetLength(), <u32>flags);
-  if (payload) memory.copy(payload, packetData(), packetLength());
+  const length = packetLength();
+  const payload = logEvent(EventKind.CLONE_REDIRECT, 0, <u32>ifindex, length + SKB_SIZE + PACKET_STATE_SIZE, <u32>flags);
+  if (!payload) return 0;
+  memory.copy(payload, packetData(), length);
+  memory.copy(payload + length, CONTEXTS, SKB_SIZE);
+  memory.copy(payload + length + SKB_SIZE, PACKET_STATE, PACKET_STATE_SIZE);
   return 0;
 }
 

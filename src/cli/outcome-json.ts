@@ -31,6 +31,10 @@ export function faultJson(fault: Fault): Record<string, unknown> {
 
 /** The event, with `decoded` if it is one of Cilium's: its fields and its text; the packet is that of the event itself. */
 export function eventJson(event: RunEvent): Record<string, unknown> {
+  if (event.kind === 'clone') {
+    const { kind, ifindex, ingress, packet } = event;
+    return { kind, ifindex, ingress, packet };
+  }
   const decoded = decodeRunEvent(event);
   if (!decoded) return { ...event };
   return { ...event, decoded: { ...decoded, packet: undefined, bytes: undefined, text: formatEvent(decoded) } };

@@ -1,7 +1,7 @@
 import type { HelperCall, Socket } from './helper.js';
 
 /** Where the context of a program type keeps the pointer to its socket. */
-const SOCKET_OFFSETS: Readonly<Record<string, number>> = {
+export const SOCKET_OFFSETS: Readonly<Record<string, number>> = {
   sched_cls: 168,
   sched_act: 168,
   cgroup_skb: 168,

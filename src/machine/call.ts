@@ -3,7 +3,7 @@ import { OffkernelError } from '../errors.js';
 import type { HelperCall, HelperSpec, RunEnvironment, Socket } from '../helpers/helper.js';
 import type { Core } from './core.js';
 import type { BpfMap } from './map.js';
-import type { RunEvent } from './outcome.js';
+import type { MapAccess, RunEvent } from './outcome.js';
 import type { SocketTable } from './sockets.js';
 
 /** Thrown by HelperCall methods to end the run; the fault is already recorded in the core. Never leaves the machine. */
@@ -17,12 +17,15 @@ export interface CallFrame {
   readonly env: RunEnvironment;
   readonly sockets: SocketTable;
   readonly events: RunEvent[];
+  readonly accesses: MapAccess[];
   /** The map with that handle. */
   mapAt(handle: bigint): BpfMap | undefined;
   programType: string;
   attachType: string | undefined;
   /** Packet model in use; false for programs without packet. */
   hasPacket: boolean;
+  /** Socket that sk_assign gave the packet to. */
+  assignedSocket: Socket | undefined;
 }
 
 /** HelperCall over a running machine. One object serves all calls of a machine; `helper` changes per call. */
@@ -148,6 +151,14 @@ export class MachineCall implements HelperCall {
 
   releaseSocket(address: bigint): boolean {
     return this.#frame.sockets.release(address);
+  }
+
+  get atIngress(): boolean {
+    return this.#frame.core.packet32(Packet.AT_INGRESS) === 1;
+  }
+
+  assignSocket(socket: Socket): void {
+    this.#frame.assignedSocket = socket;
   }
 
   /** Id of the helper in progress, as the core sees it. */

@@ -82,6 +82,16 @@ export class LoadedObject {
     );
   }
 
+  /**
+   * A new inner map for a map-in-map of this object, made from its template; give its name as value to put it in.
+   * Throws UsageError if the object has no template for it.
+   */
+  createInner(outer: string, name: string): BpfMap {
+    const template = this.map(outer).spec.inner;
+    if (!template) throw new UsageError(`${this.spec.name}: map ${outer} has no definition of its inner maps`);
+    return this.#newMap(name, template);
+  }
+
   /** Current value of a global or configuration variable, typed by BTF. */
   getVariable(name: string): unknown {
     const variable = this.#variable(name);

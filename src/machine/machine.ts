@@ -8,12 +8,11 @@ import type { ObjectSpec } from '../object/spec.js';
 import { type CallFrame, HelperFault, MachineCall } from './call.js';
 import { Core } from './core.js';
 import { DEFAULT_INPUTS, defaultEnvironment, type MachineInputs } from './environment.js';
-import { readEvents } from './events.js';
+import { type RunLog, readLog } from './events.js';
 import type { Fault } from './fault.js';
 import { CodeRegion } from './link.js';
 import { LoadedObject, type LoadOptions } from './loaded.js';
 import type { BpfMap, SlotNames } from './map.js';
-import type { RunEvent } from './outcome.js';
 import type { Program } from './program.js';
 import { SocketTable } from './sockets.js';
 
@@ -100,10 +99,12 @@ export class Machine {
       env: this.environment,
       sockets: this.sockets,
       events: [],
+      accesses: [],
       mapAt: (handle) => this.maps.find((map) => BigInt(map.handle) === handle),
       programType: 'unspec',
       attachType: undefined,
       hasPacket: false,
+      assignedSocket: undefined,
     };
     this.#call = new MachineCall(this.frame);
     for (const helper of HELPERS)
@@ -278,13 +279,16 @@ export class Machine {
     this.frame.programType = program.spec.type;
     this.frame.attachType = program.spec.attachType;
     this.frame.events.length = 0;
+    this.frame.accesses.length = 0;
+    this.frame.assignedSocket = undefined;
     this.#message = '';
   }
 
-  /** @internal Events of the run so far; the core's log is emptied. */
-  takeEvents(): RunEvent[] {
+  /** @internal Events and map accesses of the run so far; the core's log is emptied. */
+  takeLog(): RunLog {
     this.#drain();
-    return this.frame.events.splice(0);
+    const { events, accesses } = this.frame;
+    return { events: events.splice(0), accesses: accesses.splice(0) };
   }
 
   #setMode(id: number, mode: number): void {
@@ -292,9 +296,7 @@ export class Machine {
   }
 
   #drain(): void {
-    this.frame.events.push(
-      ...readEvents(this.core, (handle) => this.maps.find((map) => map.handle === handle)?.name ?? '?'),
-    );
+    readLog(this.core, (handle) => this.maps.find((map) => map.handle === handle), this.frame);
     this.core.setRun32(RunState.EVENTS_USED, 0);
   }
 
@@ -347,7 +349,9 @@ export class Machine {
 export { type Fault, formatFault, formatFaultLong } from './fault.js';
 export { LoadedObject, type LoadOptions } from './loaded.js';
 export { BpfMap } from './map.js';
-export type { MapChange, Outcome, Redirect, RunEvent } from './outcome.js';
+export type { MapAccess, MapChange, Outcome, Redirect, RunEvent } from './outcome.js';
+export type { SkbInput } from './prepare.js';
 export { Program, type RunInput } from './program.js';
+export type { SkbTunnel, TunnelMetadata } from './tunnel.js';
 /** Opcode numbers of decoded instructions, for tools that read the code region. */
 export { Op };

@@ -1,4 +1,6 @@
+import type { Socket } from '../helpers/helper.js';
 import type { Fault } from './fault.js';
+import type { TunnelMetadata } from './tunnel.js';
 
 /** Where a redirect helper sent the packet. */
 export interface Redirect {
@@ -16,7 +18,16 @@ export interface Redirect {
 export type RunEvent =
   | { kind: 'perf'; map: string; cpu: number; data: Uint8Array; packet: Uint8Array }
   | { kind: 'ringbuf'; map: string; data: Uint8Array }
-  | { kind: 'clone'; ifindex: number; ingress: boolean; packet: Uint8Array }
+  | {
+      kind: 'clone';
+      ifindex: number;
+      ingress: boolean;
+      packet: Uint8Array;
+      /** Backing bytes of the skb's context fields at that moment. */
+      context: Uint8Array;
+      /** Tunnel key set by then. */
+      tunnel: TunnelMetadata | undefined;
+    }
   | { kind: 'print'; text: string };
 
 /** One changed map element; undefined = absent. */
@@ -24,6 +35,17 @@ export interface MapChange {
   key: Uint8Array;
   before: Uint8Array | undefined;
   after: Uint8Array | undefined;
+}
+
+/** One use of a map element by a helper. */
+export interface MapAccess {
+  map: string;
+  operation: 'lookup' | 'update' | 'delete' | 'tail call';
+  key: Uint8Array;
+  /** What was found or written: of a per-CPU map that of the CPU, of a tail call the program's descriptor. */
+  value: Uint8Array | undefined;
+  /** 0, or the negative errno the helper returned; a look-up or tail call that found nothing has ENOENT. */
+  error: number;
 }
 
 /** Everything a run leaves behind. */
@@ -45,9 +67,15 @@ export interface Outcome {
   /** Programs entered by tail calls, in order. */
   tailCalls: string[];
   redirect: Redirect | undefined;
+  /** Tunnel key and options that the program set on the skb. */
+  tunnel: TunnelMetadata | undefined;
+  /** Socket that sk_assign gave the packet to. */
+  assignedSocket: Socket | undefined;
   events: RunEvent[];
   /** Changed elements by map name; only filled with `recordMaps`. */
   maps: Map<string, MapChange[]>;
+  /** Elements that were looked up, written or deleted, in order; only filled with `recordAccesses`. */
+  accesses: MapAccess[];
   fault: Fault | undefined;
 }
 

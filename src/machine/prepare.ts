@@ -1,6 +1,7 @@
 import { Packet, ProgramKind } from '../../assembly/abi.js';
 import type { Device, Socket } from '../helpers/helper.js';
 import type { Core } from './core.js';
+import { loadTunnel, type SkbTunnel } from './tunnel.js';
 
 /** Offsets of `__sk_buff` and `xdp_md` fields that preparation writes (include/uapi/linux/bpf.h). */
 const SKB = { packetType: 4, protocol: 16, ingressIfindex: 36, ifindex: 40, wireLength: 160, socket: 168 };
@@ -34,6 +35,20 @@ export interface PacketInput {
   /** True if the caller gave a context (wire_len then defaults to the length). */
   hasContext: boolean;
   device: Device;
+  /** Of the skb, or null for none; undefined: the one BPF_PROG_TEST_RUN attaches. */
+  socket: Socket | null | undefined;
+}
+
+/** What an skb carries besides its context fields. */
+export interface SkbInput {
+  /** The hook is tc ingress: sk_assign works there alone. Default false, as under BPF_PROG_TEST_RUN. */
+  atIngress?: boolean;
+  /** Bytes free before the packet. Default 64. */
+  headroom?: number;
+  /** Tunnel metadata: received with the packet, or set by an earlier program. */
+  tunnel?: SkbTunnel;
+  /** What an xdp program left in front of the packet (data_meta to data). */
+  metadata?: Uint8Array;
 }
 
 export function startsAtL3(programType: string): boolean {
@@ -41,14 +56,14 @@ export function startsAtL3(programType: string): boolean {
 }
 
 /** EtherType as eth_type_trans finds it; `packet` may be shorter than an Ethernet header. */
-function etherType(packet: Uint8Array): number {
+export function etherType(packet: Uint8Array): number {
   const type = ((packet[12] ?? 0) << 8) | (packet[13] ?? 0);
   if (type >= SMALLEST_ETHERTYPE) return type;
   return packet[14] === 0xff && packet[15] === 0xff ? ETH_P_802_3 : ETH_P_802_2;
 }
 
 /** PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3 (eth_type_trans). lo has an all-zero address and broadcast address. */
-function packetType(packet: Uint8Array, device: Device): number {
+export function packetType(packet: Uint8Array, device: Pick<Device, 'name' | 'mac'>): number {
   const destination = packet.subarray(0, 6);
   const broadcast = device.name === 'lo' ? 0x00 : 0xff;
   if (destination.every((byte, i) => byte === device.mac[i])) return 0;
@@ -110,5 +125,16 @@ export function preparePacket(
   set32(SKB.packetType, packetType(input.bytes, input.device));
   set32(SKB.ifindex, input.device.ifindex);
   if (input.hasContext) set32(SKB.wireLength, core.packet32(Packet.LENGTH));
-  core.setU64(context + SKB.socket, exposeSocket(testSocket(input.bytes, type)));
+  const socket = input.socket === undefined ? testSocket(input.bytes, type) : input.socket;
+  core.setU64(context + SKB.socket, socket ? exposeSocket(socket) : 0n);
+}
+
+/** Gives a loaded skb what BPF_PROG_TEST_RUN cannot: see {@link SkbInput}. */
+export function prepareSkb(core: Core, input: SkbInput): void {
+  if (input.atIngress) core.setPacket32(Packet.AT_INGRESS, 1);
+  if (input.headroom !== undefined) core.setPacket32(Packet.HEADROOM, input.headroom);
+  if (input.tunnel) loadTunnel(core, input.tunnel);
+  const set = core.exports.packetSetMetadata as (address: number, length: number) => void;
+  const { metadata } = input;
+  if (metadata?.length) core.withBytes(metadata, 0, (address) => set(address, metadata.length));
 }

@@ -1,6 +1,8 @@
 import { FaultKind, Packet, ProgramKind, RunState, Status } from '../../assembly/abi.js';
 import { type ContextType, contextFor, decodeContext, encodeContext } from '../contexts/context.js';
 import { UsageError } from '../errors.js';
+import type { Socket } from '../helpers/helper.js';
+import { SOCKET_OFFSETS } from '../helpers/own-socket.js';
 import { helperById } from '../helpers/table.js';
 import { DECODED_SIZE } from '../isa/decode.js';
 import type { LineInfo, ProgramSpec } from '../object/spec.js';
@@ -11,9 +13,10 @@ import type { LoadedObject } from './loaded.js';
 import type { Machine } from './machine.js';
 import type { BpfMap } from './map.js';
 import { type MapChange, type Outcome, type Redirect, verdictName } from './outcome.js';
-import { preparePacket, startsAtL3 } from './prepare.js';
+import { preparePacket, prepareSkb, type SkbInput, startsAtL3 } from './prepare.js';
 import { locate } from './region.js';
 import { Tracer, type TraceSink } from './trace.js';
+import { tunnelOf } from './tunnel.js';
 
 export interface RunInput {
   /** Packet from the L2 header on. Default: 64 zero bytes for packet programs. */
@@ -22,6 +25,13 @@ export interface RunInput {
   context?: Readonly<Record<string, unknown>> | Uint8Array;
   /** xdp metadata in front of the packet (multiple of 4 bytes). */
   metadata?: Uint8Array;
+  /** What the skb carries besides the context fields. */
+  skb?: SkbInput;
+  /**
+   * The socket the run is for: of the skb, or of a socket address hook; null: none. Default: an skb gets the one
+   * BPF_PROG_TEST_RUN attaches, a hook an unnamed one.
+   */
+  socket?: Socket | null;
   /** Overrides of the machine's inputs for this run on. */
   cpu?: number;
   clock?: bigint;
@@ -32,6 +42,8 @@ export interface RunInput {
   trace?: TraceSink;
   /** Lists changed map elements in the outcome. */
   recordMaps?: boolean;
+  /** Lists in the outcome what helpers looked up, wrote and deleted in maps. */
+  recordAccesses?: boolean;
   /** First registers at entry from r1 on, instead of the context pointer (raw bytecode). */
   registers?: readonly bigint[];
   /** Adds to the execution counts of {@link Program.executions}. */
@@ -101,10 +113,11 @@ export class Program {
     core.setRun64(RunState.BUDGET, input.budget ?? machine.inputs.budget);
     core.setRun32(RunState.TRACK_UNINITIALISED, machine.trackUninitialised ? 1 : 0);
     core.setRun32(RunState.COVERAGE, input.coverage ? 1 : 0);
+    core.setRun32(RunState.RECORD_ACCESSES, input.recordAccesses ? 1 : 0);
     const repeat = Math.max(1, input.repeat ?? 1);
     for (let round = 1; round < repeat; round++) {
       if (this.#execute(input, undefined) === Status.FAULT) break;
-      machine.takeEvents();
+      machine.takeLog();
     }
     const faulted = repeat > 1 && core.run32(RunState.FAULT_KIND) !== FaultKind.NONE;
     if (!faulted) this.#execute(input, input.trace);
@@ -147,7 +160,12 @@ export class Program {
     if (bytes.length > CONTEXT_SLOT_SIZE)
       throw new UsageError(`the context has ${bytes.length} bytes; at most ${CONTEXT_SLOT_SIZE} are possible`);
     core.write(CONTEXTS, bytes);
-    if (this.kind === ProgramKind.RAW) return;
+    if (input.skb && this.kind !== ProgramKind.SKB) throw new UsageError('only programs on skbs take skb state');
+    if (this.kind === ProgramKind.RAW) {
+      const offset = SOCKET_OFFSETS[this.spec.type];
+      if (input.socket && offset !== undefined) core.setU64(CONTEXTS + offset, machine.sockets.expose(input.socket));
+      return;
+    }
     const metadata = input.metadata ?? new Uint8Array();
     if (metadata.length && this.kind !== ProgramKind.XDP) throw new UsageError('only xdp programs take metadata');
     if (metadata.length % 4) throw new UsageError(`metadata must be a multiple of 4 bytes, not ${metadata.length}`);
@@ -169,13 +187,14 @@ export class Program {
       core,
       this.kind,
       this.spec.type,
-      { bytes: all, metaLength: metadata.length, hasContext: given !== undefined, device },
+      { bytes: all, metaLength: metadata.length, hasContext: given !== undefined, device, socket: input.socket },
       (offset) =>
         named
           ? named.some((field) => field.offset === offset)
           : offset + 4 <= bytes.length && view.getUint32(offset, true) !== 0,
       (socket) => machine.sockets.expose(socket),
     );
+    if (input.skb) prepareSkb(core, input.skb);
   }
 
   #execute(input: RunInput, trace: TraceSink | undefined): Status {
@@ -217,7 +236,9 @@ export class Program {
       instructions: (input.budget ?? machine.inputs.budget) - core.run64(RunState.BUDGET),
       tailCalls,
       redirect: this.#redirect(),
-      events: machine.takeEvents(),
+      tunnel: this.kind === ProgramKind.SKB ? tunnelOf(core.copy(core.layout.PACKET_STATE, Packet.SIZE)) : undefined,
+      assignedSocket: machine.frame.assignedSocket,
+      ...machine.takeLog(),
       maps: before ? this.#changes(before) : new Map(),
       fault,
     };

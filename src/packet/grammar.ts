@@ -706,7 +706,7 @@ function macValue(text: string): Uint8Array {
   return readMac(text) ?? mismatch('a MAC address');
 }
 
-function tcpOptions(text: string): Uint8Array {
+export function tcpOptions(text: string): Uint8Array {
   const bytes = concat(...text.split(',').map(tcpOption));
   if (bytes.length > 40) throw new Mismatch('options of at most 40 bytes');
   return bytes;
