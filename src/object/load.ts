@@ -35,7 +35,8 @@ export interface LoadObjectOptions {
  * Throws LoadError, in bounded time and memory, if the file is malformed or refers to what it does not hold.
  */
 export function loadObject(bytes: Uint8Array, options: LoadObjectOptions): ObjectSpec {
-  const elf = readElf(bytes, options.name);
+  // Copies made by slice() must be copies, which they are not for Node's Buffer.
+  const elf = readElf(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), options.name);
   const btfSection = dataSection(elf, '.BTF');
   const btf = btfSection && Btf.parse(btfSection.data, options.name);
   const extSection = btf && dataSection(elf, '.BTF.ext');

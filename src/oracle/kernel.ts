@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OffkernelError } from '../errors.js';
@@ -30,31 +30,24 @@ export interface KernelResult {
 }
 
 const BPFFS = '/sys/fs/bpf';
-/** Folder of the programs beside the maps; no map can be named so. */
-const PROGRAMS = 'the-programs';
 const TIMEOUT_MS = 60_000;
 /** bpftool 7.1 gives data_out 32 KiB. */
 const LARGEST_OUTPUT = 32 * 1024;
 
-let opened = 0;
+/** Where the programs of the n-th object are pinned, below BPFFS. */
+const PROGRAMS = 'programs';
+/** Steps of 10 ms in which a new namespace may get ready. */
+const PATIENCE = 500;
 let availability: Availability | undefined;
 
-/**
- * Runs bpftool in an empty network namespace, so that no frame leaves the machine and look-ups see a bare loopback device,
- * pinned to one CPU, so that per-CPU state stays in one place.
- */
-function bpftool(args: readonly string[]): Answer {
-  return isolated(['-n'], ['bpftool', ...args]);
-}
-
-interface Answer {
+interface Output {
   ok: boolean;
   output: string;
   error: string;
 }
 
-function isolated(namespaces: readonly string[], command: readonly string[]): Answer {
-  const result = spawnSync('unshare', [...namespaces, 'taskset', '-c', '0', ...command], {
+function execute(command: string, args: readonly string[]): Output {
+  const result = spawnSync(command, args, {
     encoding: 'utf8',
     timeout: TIMEOUT_MS,
     maxBuffer: 64 * 2 ** 20,
@@ -63,36 +56,82 @@ function isolated(namespaces: readonly string[], command: readonly string[]): An
   return { ok: result.status === 0, output: result.stdout, error: `${result.stderr}${result.stdout}`.trim() };
 }
 
+/**
+ * An empty network namespace, so that no frame leaves the machine and look-ups see a bare loopback device, with a bpf file system of
+ * its own, where maps that pin themselves by name meet only their like. A process holds both; when this one ends, its
+ * standard input ends, and all is gone.
+ */
+class Namespace {
+  readonly #holder: ChildProcess;
+
+  constructor() {
+    this.#holder = spawn('unshare', ['-n', '-m', 'sh', '-c', `mount -t bpf bpf ${BPFFS} && exec cat`], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    this.#holder.unref();
+    const sleep = new Int32Array(new SharedArrayBuffer(4));
+    for (let step = 0; step < PATIENCE; step++) {
+      if (this.#isReady()) return;
+      Atomics.wait(sleep, 0, 0, 10);
+    }
+    this.close();
+    throw new KernelError('no namespace to run in: unshare and mount do not work');
+  }
+
+  /** True once the holder has become the command after the mount. */
+  #isReady(): boolean {
+    try {
+      return readFileSync(`/proc/${this.#holder.pid}/comm`, 'utf8') === 'cat\n';
+    } catch {
+      return false;
+    }
+  }
+
+  /** Runs bpftool inside, on one CPU, so that per-CPU state stays in one place. */
+  bpftool(args: readonly string[]): Output {
+    return execute('nsenter', ['-t', String(this.#holder.pid), '-n', '-m', 'taskset', '-c', '0', 'bpftool', ...args]);
+  }
+
+  /** Names below the bpf file system; directories apart from pinned objects. */
+  list(directory = '', kind: 'directories' | 'objects' = 'objects'): string[] {
+    return readdirSync(join(`/proc/${this.#holder.pid}/root`, BPFFS, directory), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() === (kind === 'directories'))
+      .map((entry) => entry.name);
+  }
+
+  close(): void {
+    this.#holder.kill();
+  }
+}
+
 function probe(): Availability {
   if (process.platform !== 'linux') return { ok: false, reason: 'not Linux' };
   if (process.getuid?.() !== 0) return { ok: false, reason: 'not root' };
-  for (const tool of ['bpftool', 'unshare', 'taskset']) {
+  for (const tool of ['bpftool', 'unshare', 'nsenter', 'taskset']) {
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
       return { ok: false, reason: `${tool} is not installed` };
   }
   if (!existsSync(BPFFS)) return { ok: false, reason: `${BPFFS} does not exist` };
-  const isMounted = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .some((line) => line.split(' ')[1] === BPFFS);
-  if (!isMounted && spawnSync('mount', ['-t', 'bpf', 'bpf', BPFFS]).status !== 0)
-    return { ok: false, reason: `no bpf file system on ${BPFFS}` };
-  const listed = bpftool(['prog', 'list']);
+  const listed = execute('unshare', ['-n', '-m', 'sh', '-c', `mount -t bpf bpf ${BPFFS} && bpftool prog list`]);
   return listed.ok ? { ok: true } : { ok: false, reason: `bpf() does not work: ${listed.error.split('\n')[0]}` };
 }
+
+const hexBytes = (bytes: Uint8Array): string[] => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
 
 const open = new Set<Kernel>();
 process.once('exit', () => {
   for (const kernel of open) kernel.close();
 });
 
-/** An object loaded into this machine's kernel, for comparison. Always close it. */
+/** Objects loaded into this machine's kernel, for comparison; they share maps pinned by name. Always close it. */
 export class Kernel {
-  readonly #pins: string;
-  readonly #files: string;
+  readonly #namespace = new Namespace();
+  readonly #files = mkdtempSync(join(tmpdir(), 'offkernel-'));
+  /** Pins of the programs by name; of two with one name, the first. */
+  readonly #programs = new Map<string, string>();
 
-  private constructor(pins: string, files: string) {
-    this.#pins = pins;
-    this.#files = files;
+  private constructor() {
+    open.add(this);
   }
 
   /** Whether this machine can run BPF programs through bpftool, and if not, why. */
@@ -105,23 +144,9 @@ export class Kernel {
   static open(object: Uint8Array, options: { name: string; type?: string }): Kernel {
     const available = Kernel.available();
     if (!available.ok) throw new KernelError(`no kernel to compare with: ${available.reason}`);
-    const id = `offkernel_${process.pid}_${opened++}`;
-    const files = mkdtempSync(join(tmpdir(), 'offkernel-'));
-    const kernel = new Kernel(join(BPFFS, id), files);
-    open.add(kernel);
+    const kernel = new Kernel();
     try {
-      mkdirSync(kernel.#pins);
-      const file = join(files, 'object.o');
-      writeFileSync(file, object);
-      const type = options.type ? ['type', options.type] : [];
-      const load = ['bpftool', 'prog', 'loadall', file, join(BPFFS, PROGRAMS), ...type, 'pinmaps', BPFFS];
-      // libbpf pins and finds maps with `pinning` directly in /sys/fs/bpf: ours lies there while it loads, so that objects
-      // neither meet nor stay behind.
-      const loaded = isolated(
-        ['-n', '-m'],
-        ['sh', '-c', 'mount --bind "$0" "$1" && shift && exec "$@"', kernel.#pins, BPFFS, ...load],
-      );
-      if (!loaded.ok) throw new KernelError(`${options.name}: the kernel refuses the object: ${loaded.error}`);
+      kernel.#load(object, options, ['pinmaps', BPFFS]);
       return kernel;
     } catch (error) {
       kernel.close();
@@ -129,14 +154,37 @@ export class Kernel {
     }
   }
 
+  /** Loads a further object. Of its maps only those pinned by name can be read and written. Throws KernelError. */
+  load(object: Uint8Array, options: { name: string; type?: string }): void {
+    this.#load(object, options, []);
+  }
+
+  #load(object: Uint8Array, options: { name: string; type?: string }, pin: readonly string[]): void {
+    const file = join(this.#files, 'object.o');
+    writeFileSync(file, object);
+    const directory = `${PROGRAMS}${this.#namespace.list('', 'directories').length}`;
+    const type = options.type ? ['type', options.type] : [];
+    const loaded = this.#namespace.bpftool(['prog', 'loadall', file, join(BPFFS, directory), ...type, ...pin]);
+    if (!loaded.ok) throw new KernelError(`${options.name}: the kernel refuses the object: ${loaded.error}`);
+    for (const program of this.#namespace.list(directory)) {
+      if (!this.#programs.has(program)) this.#programs.set(program, join(BPFFS, directory, program));
+    }
+  }
+
+  #program(name: string): string {
+    const pin = this.#programs.get(name);
+    if (!pin) throw new KernelError(`the kernel has no program ${name}; there are: ${this.programs().join(', ')}`);
+    return pin;
+  }
+
   /** Names of the programs as pinned. */
   programs(): string[] {
-    return readdirSync(join(this.#pins, PROGRAMS));
+    return [...this.#programs.keys()];
   }
 
   /** Names of the maps as pinned (data sections as `<object>.rodata` and the like). */
   maps(): string[] {
-    return readdirSync(this.#pins).filter((name) => name !== PROGRAMS);
+    return this.#namespace.list();
   }
 
   /** Runs a program with BPF_PROG_TEST_RUN. Throws KernelError if the kernel refuses the input. */
@@ -148,7 +196,7 @@ export class Kernel {
       'prog',
       'run',
       'pinned',
-      join(this.#pins, PROGRAMS, input.program),
+      this.#program(input.program),
       'data_in',
       file('in'),
       'data_out',
@@ -161,7 +209,7 @@ export class Kernel {
       args.push('ctx_in', file('ctx_in'), 'ctx_out', file('ctx_out'), 'ctx_size_out', '4096');
     }
     args.push('repeat', String(input.repeat ?? 1));
-    const result = bpftool(args);
+    const result = this.#namespace.bpftool(args);
     if (!result.ok) throw new KernelError(`${input.program}: ${result.error}`);
     const { retval, duration } = JSON.parse(result.output) as { retval: number; duration: number };
     return {
@@ -177,30 +225,37 @@ export class Kernel {
     // The kernel keeps 15 characters of a name; libbpf pins by the full one.
     const found = names.find((candidate) => candidate === name) ?? names.find((candidate) => candidate.endsWith(name));
     if (!found) throw new KernelError(`the kernel has no map ${name}; there are: ${names.join(', ')}`);
-    return join(this.#pins, found);
+    return join(BPFFS, found);
   }
 
-  /** Stores an element; per-CPU values one after the other, each rounded up to 8 bytes. */
-  updateMap(name: string, key: Uint8Array, value: Uint8Array): void {
-    const hex = (bytes: Uint8Array): string[] => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
-    const result = bpftool([
+  #update(name: string, key: Uint8Array, value: readonly string[]): void {
+    const result = this.#namespace.bpftool([
       'map',
       'update',
       'pinned',
       this.#map(name),
       'key',
       'hex',
-      ...hex(key),
+      ...hexBytes(key),
       'value',
-      'hex',
-      ...hex(value),
+      ...value,
     ]);
     if (!result.ok) throw new KernelError(`map ${name}: ${result.error}`);
   }
 
+  /** Stores an element; per-CPU values one after the other, each rounded up to 8 bytes. */
+  updateMap(name: string, key: Uint8Array, value: Uint8Array): void {
+    this.#update(name, key, ['hex', ...hexBytes(value)]);
+  }
+
+  /** Puts a program into a slot of a program array. */
+  setProgram(name: string, key: Uint8Array, program: string): void {
+    this.#update(name, key, ['pinned', this.#program(program)]);
+  }
+
   /** All elements as raw bytes; per-CPU values one after the other. */
   dumpMap(name: string): [key: Uint8Array, value: Uint8Array][] {
-    const result = bpftool(['-j', 'map', 'dump', 'pinned', this.#map(name)]);
+    const result = this.#namespace.bpftool(['-j', 'map', 'dump', 'pinned', this.#map(name)]);
     if (!result.ok) throw new KernelError(`map ${name}: ${result.error}`);
     const bytes = (list: readonly string[]): Uint8Array => Uint8Array.from(list, (text) => Number.parseInt(text, 16));
     const rows = JSON.parse(result.output) as {
@@ -217,7 +272,7 @@ export class Kernel {
   /** Unloads everything. Safe to call twice. */
   close(): void {
     open.delete(this);
-    rmSync(this.#pins, { recursive: true, force: true });
+    this.#namespace.close();
     rmSync(this.#files, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,11 @@
+/* All parts that are the same for both families. */
+#include "checksum.h"
+#include "conntrack.h"
+#include "encap.h"
+#include "ethernet.h"
+#include "events.h"
+#include "fragments.h"
+#include "hash.h"
+#include "icmp.h"
+#include "mark.h"
+#include "policy.h"

@@ -1,0 +1,11 @@
+/* All parts that are compiled per family, lowest first. */
+#include "family.h"
+#include "packet.h"
+#include "rewrite.h"
+#include "conntrack_family.h"
+#include "endpoints.h"
+#include "service.h"
+#include "lb.h"
+#include "l3.h"
+#include "fib.h"
+#include "nodeport_reverse.h"
