@@ -30,7 +30,7 @@ const DEEPEST = 32;
 const LARGEST = 64 * 2 ** 20;
 
 /** True if a typedef on the way to the type says that its bytes are in network order. */
-function isBigEndian(btf: Btf, typeId: number): boolean {
+export function isBigEndian(btf: Btf, typeId: number): boolean {
   let type = btf.type(typeId);
   for (let step = 0; step < DEEPEST && isModifier(type); step++) {
     if (type.kind === 'typedef' && BIG_ENDIAN.has(type.name)) return true;
@@ -368,6 +368,13 @@ function membersOf(
     if (inner.kind === 'struct' || inner.kind === 'union') membersOf(btf, inner, bitOffset, depth + 1, into);
   }
   return into;
+}
+
+/** Type ids of a struct's or union's fields by name, those of anonymous members included; empty for other types. */
+export function fieldTypes(btf: Btf, typeId: number): Map<string, number> {
+  const type = btf.resolve(typeId);
+  if (type.kind !== 'struct' && type.kind !== 'union') return new Map();
+  return new Map([...membersOf(btf, type, 0, 0, new Map())].map(([name, { member }]) => [name, member.type]));
 }
 
 function encodeStruct(btf: Btf, type: BtfStruct, value: unknown, into: Uint8Array, path: string, depth: number): void {
