@@ -1,0 +1,96 @@
+import { describeMissed } from '../../cilium/drop-cause.js';
+import type { Era } from '../../cilium/era.js';
+import type { CiliumEvent } from '../../cilium/events/event.js';
+import { decodeRunEvent } from '../../cilium/events/run-event.js';
+import { type DecodedAccess, MAPS } from '../../cilium/map-access.js';
+import type { BpfMap, MapAccess, Outcome } from '../../machine/machine.js';
+import { errnoName } from '../../machine/map.js';
+import type { JournalEntry } from '../journal.js';
+import type { WalkRecord } from './record.js';
+
+export interface DecodedChange {
+  readonly map: string;
+  readonly key: unknown;
+  readonly keyText: string;
+  readonly before: unknown;
+  readonly beforeText: string | undefined;
+  readonly after: unknown;
+  readonly afterText: string | undefined;
+}
+
+/** What a program run tells, decoded. */
+export interface Facts {
+  readonly events: readonly CiliumEvent[];
+  /** Events of other kinds, in words. */
+  readonly otherEvents: readonly string[];
+  readonly accesses: readonly DecodedAccess[];
+  readonly changes: readonly DecodedChange[];
+}
+
+/** The facts of a hook's run; none for a hook that is no program. */
+export function factsOf(record: WalkRecord, entry: JournalEntry): Facts {
+  const outcome = 'outcome' in entry.step ? entry.step.outcome : undefined;
+  if (!outcome) return { events: [], otherEvents: [], accesses: [], changes: [] };
+  const machine = record.network.hosts.find(({ name }) => name === entry.at.host)?.machine;
+  const mapOf = (name: string): BpfMap | undefined => machine?.maps.find((map) => map.name === name);
+  return {
+    ...eventsOf(outcome, record.eraOf?.(entry.at.host)),
+    accesses: outcome.accesses.map((access) => decodeAccess(access, mapOf(access.map))),
+    changes: [...outcome.maps].flatMap(([name, changes]) => {
+      const map = mapOf(name);
+      if (!map) return [];
+      return changes.map(({ key, before, after }) => ({
+        map: name,
+        key: map.decodeKey(key),
+        keyText: map.formatKey(key),
+        before: before && map.decodeValue(before),
+        beforeText: before && map.formatValue(before),
+        after: after && map.decodeValue(after),
+        afterText: after && map.formatValue(after),
+      }));
+    }),
+  };
+}
+
+function eventsOf(outcome: Outcome, era: Era | undefined): Pick<Facts, 'events' | 'otherEvents'> {
+  const events: CiliumEvent[] = [];
+  const otherEvents: string[] = [];
+  for (const event of outcome.events) {
+    const decoded = decodeRunEvent(event, era);
+    if (decoded) events.push(decoded);
+    else if (event.kind === 'print') otherEvents.push(`printed: ${event.text.trimEnd()}`);
+    else if (event.kind !== 'clone') otherEvents.push(`${event.map}: ${event.data.length} bytes`);
+  }
+  return { events, otherEvents };
+}
+
+function decodeAccess(access: MapAccess, map: BpfMap | undefined): DecodedAccess {
+  const { operation, key, value, error } = access;
+  const shown = value && map ? oneValue(map, value) : undefined;
+  return {
+    map: access.map,
+    operation,
+    key: map?.decodeKey(key) ?? key,
+    keyText: map?.formatKey(key) ?? '',
+    keyBytes: key,
+    value: shown?.value ?? value,
+    valueText: shown?.text,
+    valueBytes: value,
+    error,
+    errorName: error ? errnoName(error) : undefined,
+  };
+}
+
+/** A value of one CPU: a per-CPU map decodes and formats a whole row of values, each in whole words. */
+function oneValue(map: BpfMap, bytes: Uint8Array): { value: unknown; text: string } {
+  if (!map.isPerCpu) return { value: map.decodeValue(bytes), text: map.formatValue(bytes) };
+  const padded = new Uint8Array((bytes.length + 7) & ~7);
+  padded.set(bytes);
+  return { value: (map.decodeValue(padded) as unknown[])[0], text: map.formatValue(padded) };
+}
+
+/** Elements that a run looked for in vain or could not change, in words; counters do not count. */
+export function missedElements({ accesses }: Facts): string[] {
+  const missed = accesses.filter(({ map, error }) => error !== 0 && !MAPS.metrics.test(map));
+  return [...new Set(missed.map(describeMissed))];
+}
