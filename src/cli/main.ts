@@ -5,6 +5,7 @@ import { execCommand } from './exec.js';
 import { inspectCommand } from './inspect.js';
 import { runCommand } from './run.js';
 import { testCommand } from './test.js';
+import { walkCommand } from './walk.js';
 
 /** Exit codes of every command: 0 = did what was asked, 1 = the thing checked failed, 2 = bad usage or input. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -29,7 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const done = (result: number): void => {
     code = result;
   };
-  for (const command of [inspectCommand, runCommand, testCommand, execCommand]) {
+  for (const command of [inspectCommand, runCommand, testCommand, walkCommand, execCommand]) {
     const built = command(done);
     built.exitOverride();
     program.addCommand(built);

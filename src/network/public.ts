@@ -1,0 +1,20 @@
+/** The public entry of `offkernel/network`: hosts and devices between hooks, scenarios, walks and their account. */
+export { capturePcaps, captureTexts } from './account/captures.js';
+export { explainPlace, findPlace } from './account/explain.js';
+export { accountJson } from './account/json.js';
+export type { WalkRecord } from './account/record.js';
+export { accountSvg } from './account/svg.js';
+export { accountText } from './account/text.js';
+export { EchoFlow } from './echo-flow.js';
+export type { FlowOptions, FlowResult } from './flow.js';
+export { type Hook, type HookResult, hookOf } from './hooks.js';
+export type { Journal, JournalEntry, Step } from './journal.js';
+export { Network, type NetworkOptions } from './network.js';
+export { ProgramAddressHook, ProgramHook } from './program-hook.js';
+export { resolveCluster } from './scenario/cluster.js';
+export { readScenario } from './scenario/read.js';
+export type { Scenario } from './scenario/schema.js';
+export { TcpFlow, type TcpSegment } from './tcp-flow.js';
+export { UdpFlow } from './udp-flow.js';
+export { walkRecord } from './walk/record.js';
+export { dropsOf, isAsExpected, type Walk, type WalkOptions, walk } from './walk/walk.js';
