@@ -105,7 +105,9 @@ describe.skipIf(!kernel.ok)('map operations give what the kernel gives', () => {
       }
     });
 
-    test.skipIf(index >= 10)('the same elements in the same order afterwards', () => {
+    // Queues and stacks have no keys to walk.
+    if (index >= 10) return;
+    test('the same elements in the same order afterwards', () => {
       const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
       const ours = [...here.map(name).entryBytes()].map(([key, value]) => `${hex(key)} ${hex(value)}`);
       const theirs = inKernel.dumpMap(name).map(([key, value]) => `${hex(key)} ${hex(value)}`);
