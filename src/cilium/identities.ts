@@ -1,19 +1,27 @@
 import { type Era, holdsIn, type Span } from './era.js';
 
+/** Numbers of the identities that have a meaning of their own (bpf/lib/identity.h). */
+export const IDENTITY = {
+  unknown: 0,
+  host: 1,
+  world: 2,
+  unmanaged: 3,
+  health: 4,
+  init: 5,
+  'remote-node': 6,
+  'kube-apiserver': 7,
+  ingress: 8,
+  'world-ipv4': 9,
+  'world-ipv6': 10,
+  'encrypted-overlay': 11,
+} as const;
+
+/** Versions that brought one of them. */
+const SINCE: Readonly<Record<string, Era>> = { 'world-ipv4': 15, 'world-ipv6': 15, 'encrypted-overlay': 16 };
+
 /** Identities with a fixed number and meaning (pkg/identity/numericidentity.go). */
 export const RESERVED_IDENTITIES: readonly (Span & { readonly id: number; readonly name: string })[] = [
-  { id: 0, name: 'unknown' },
-  { id: 1, name: 'host' },
-  { id: 2, name: 'world' },
-  { id: 3, name: 'unmanaged' },
-  { id: 4, name: 'health' },
-  { id: 5, name: 'init' },
-  { id: 6, name: 'remote-node' },
-  { id: 7, name: 'kube-apiserver' },
-  { id: 8, name: 'ingress' },
-  { id: 9, name: 'world-ipv4', since: 15 },
-  { id: 10, name: 'world-ipv6', since: 15 },
-  { id: 11, name: 'encrypted-overlay', since: 16 },
+  ...Object.entries(IDENTITY).map(([name, id]) => ({ id, name, since: SINCE[name] })),
   { id: 102, name: 'kube-dns' },
   { id: 103, name: 'eks-kube-dns' },
   { id: 104, name: 'core-dns' },

@@ -31,7 +31,7 @@ export interface HelperSpec {
   readonly returns: ResultKind;
   /** 'core': assembly/; 'host': TypeScript; 'none': known by name only, faults when called. */
   readonly where: 'core' | 'host' | 'none';
-  /** Packet pointers are dead after the call (KERNEL: invalidating helpers). */
+  /** Packet pointers are dead after the call (kernel bpf_helper_changes_pkt_data). */
   readonly invalidates: boolean;
 }
 

@@ -95,7 +95,7 @@ function testSocket(packet: Uint8Array, protocol: number): Socket {
 }
 
 /**
- * Lays out a packet and the derived context fields as BPF_PROG_TEST_RUN does (KERNEL: protocol, packet type, offsets). The
+ * Lays out a packet and the derived context fields as BPF_PROG_TEST_RUN does (protocol, packet type, offsets). The
  * context slot already holds what the caller set; fields it set itself are kept where `isSet` says so.
  */
 export function preparePacket(

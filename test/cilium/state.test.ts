@@ -46,7 +46,7 @@ const hex = (text: string): string => text.replaceAll(' ', '');
 const zeros = (bytes: number): string => '00'.repeat(bytes);
 
 describe('map contents of 1.13', () => {
-  // CILIUM.md 4.10 in its own words: client 10.0.1.5, Service 10.96.0.10:80 with rev_nat_index 5, backend id 3.
+  // The least that a node needs: client 10.0.1.5, Service 10.96.0.10:80 with rev_nat_index 5, backend id 3.
   const lines = [
     'services:',
     '  first: { clusterIPs: [10.96.0.1], ports: [{ port: 1 }], backends: [{ address: 192.0.2.1 }, { address: 192.0.2.2 }] }',

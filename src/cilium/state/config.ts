@@ -1,7 +1,8 @@
 import type { Endpoint } from '../../network/scenario/cluster.js';
-import { canonicalCidr, RESERVED_IDENTITIES } from '../../network/scenario/identities.js';
+import { canonicalCidr } from '../../network/scenario/identities.js';
 import type { VariableSpec } from '../../object/spec.js';
 import { parseAddress, parseCidr, parseMac } from '../../packet/addresses.js';
+import { IDENTITY } from '../identities.js';
 import { splitCidr } from './addresses.js';
 import type { PlannedDevice } from './devices.js';
 import { maglevSeeds } from './maglev.js';
@@ -61,7 +62,7 @@ const hostIPv6 = ({ node }: ConfigContext) => node.ipv6;
 const routerIPv6 = ({ node }: ConfigContext) => node.routerIPv6;
 const podIPv6 = ({ endpoint }: ConfigContext) => endpoint?.ipv6;
 const label = ({ endpoint, object }: ConfigContext): number | undefined =>
-  endpoint?.identity ?? (object === 'host' ? RESERVED_IDENTITIES.host : undefined);
+  endpoint?.identity ?? (object === 'host' ? IDENTITY.host : undefined);
 const filter = ({ endpoint, object }: ConfigContext) => (endpoint || object === 'host' ? ALL_DIRECTIONS : undefined);
 const nativeIndex = ({ node, devices }: ConfigContext) => devices.get(node.devices[0]!.name)?.ifindex;
 

@@ -2,7 +2,7 @@ import type { ClusterFeatures } from '../../network/scenario/cluster.js';
 import type { NodeObjects, ObjectKind } from './node-objects.js';
 import type { Attachment } from './plan-types.js';
 
-/** Where a program of an object goes: names by era, function or section (CILIUM.md 1.2, 4.1). */
+/** Where a program of an object goes: names by era, function or section. */
 interface Hook {
   object: ObjectKind;
   on: 'pod' | 'cilium_host' | 'cilium_net' | 'native' | 'tunnel';

@@ -1,11 +1,11 @@
 import type { ClusterNode } from '../../network/scenario/cluster.js';
-import { RESERVED_IDENTITIES } from '../../network/scenario/identities.js';
+import { IDENTITY } from '../identities.js';
 import { familyFields, familyOf, splitCidr } from './addresses.js';
 import { hostAddresses } from './endpoint-maps.js';
 import type { MapLayout } from './layout.js';
 import type { PlanContext, PlannedMap } from './plan-types.js';
 
-/** Bits between prefixlen and address that every key has in common: cluster id, padding, family (CILIUM.md 3.3). */
+/** Bits between prefixlen and address that every key has in common: cluster id, padding, family. */
 const STATIC_BITS = 32;
 
 interface Prefix {
@@ -46,7 +46,7 @@ function prefixes({ cluster, node, features, world }: PlanContext): Prefix[] {
   if (features.ipv6) all.push({ cidr: '::/0', identity: world.ipv6, behind: undefined });
   for (const { cidr, identity } of cluster.identities.cidrs) all.push({ cidr, identity, behind: undefined });
   for (const other of cluster.nodes) {
-    const identity = other === node ? RESERVED_IDENTITIES.host : RESERVED_IDENTITIES['remote-node'];
+    const identity = other === node ? IDENTITY.host : IDENTITY['remote-node'];
     const routers = [other.routerIPv4, other.routerIPv6];
     for (const address of hostAddresses(other, features)) {
       // The router addresses of other nodes are Pod addresses: they are reached through the tunnel.

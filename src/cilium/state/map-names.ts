@@ -3,7 +3,7 @@ import type { MapSpec } from '../../object/spec.js';
 
 /**
  * Names under which a map occurs in objects besides its canonical one, without the `test_` prefix of bare-tree objects and
- * without suffixes for endpoints and devices (CILIUM.md 1.9). Versions of a map's layout are told apart by its types.
+ * without suffixes for endpoints and devices. Versions of a map's layout are told apart by its types.
  */
 const ALIASES: Readonly<Record<string, string>> = {
   cilium_ipcache_v2: 'cilium_ipcache',

@@ -1,8 +1,8 @@
 import { UsageError } from '../../errors.js';
 import { type Cluster, type Endpoint, localEndpoints } from '../../network/scenario/cluster.js';
-import { RESERVED_IDENTITIES } from '../../network/scenario/identities.js';
 import type { VerdictEntry } from '../../network/scenario/verdicts.js';
 import { didYouMean } from '../../text.js';
+import { IDENTITY } from '../identities.js';
 import { type ConfigContext, instanceConfig } from './config.js';
 import { planDevices } from './devices.js';
 import { deviceMap, endpointMap, throttleMap } from './endpoint-maps.js';
@@ -65,11 +65,11 @@ function contextOf(cluster: Cluster, nodeName: string, objects: NodeObjects): Pl
 
 /** Objects from 1.15 on tell the world's families apart if they serve both; their ipcache keys have a 16-bit cluster id. */
 function worldIdentities(cluster: Cluster, objects: NodeObjects): PlanContext['world'] {
-  const { world } = RESERVED_IDENTITIES;
+  const { world } = IDENTITY;
   const isDual = cluster.features.ipv4 && cluster.features.ipv6;
   const knowsFamilies = objects.layout('cilium_ipcache')?.keySize('cluster_id') === 2;
   if (!isDual || !knowsFamilies) return { ipv4: world, ipv6: world };
-  return { ipv4: RESERVED_IDENTITIES['world-ipv4'], ipv6: RESERVED_IDENTITIES['world-ipv6'] };
+  return { ipv4: IDENTITY['world-ipv4'], ipv6: IDENTITY['world-ipv6'] };
 }
 
 function sharedMaps(context: PlanContext): PlannedMap[] {

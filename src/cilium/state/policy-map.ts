@@ -1,7 +1,7 @@
 import { MapType } from '../../../assembly/abi.js';
 import { UsageError } from '../../errors.js';
-import { RESERVED_IDENTITIES } from '../../network/scenario/identities.js';
 import type { VerdictEntry } from '../../network/scenario/verdicts.js';
+import { IDENTITY } from '../identities.js';
 import { type MapLayout, NetworkOrder } from './layout.js';
 import type { PlanContext, PlannedEntry, PlannedMap } from './plan-types.js';
 
@@ -34,7 +34,7 @@ export function policyMap(context: PlanContext, verdicts: readonly VerdictEntry[
 
 /** The world by family where the objects tell the families apart. */
 function worldIdentities(identity: number, { world }: PlanContext): number[] {
-  if (identity !== RESERVED_IDENTITIES.world || world.ipv4 === RESERVED_IDENTITIES.world) return [identity];
+  if (identity !== IDENTITY.world || world.ipv4 === IDENTITY.world) return [identity];
   return [identity, world.ipv4, world.ipv6];
 }
 

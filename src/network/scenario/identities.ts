@@ -2,21 +2,6 @@ import { formatAddress, parseCidr } from '../../packet/addresses.js';
 import type { Endpoint } from './cluster.js';
 import type { Scenario, ScenarioPolicy } from './schema.js';
 
-/** Reserved identities (CILIUM.md 4.3; bpf/lib/identity.h). */
-export const RESERVED_IDENTITIES = {
-  unknown: 0,
-  host: 1,
-  world: 2,
-  unmanaged: 3,
-  health: 4,
-  init: 5,
-  'remote-node': 6,
-  'kube-apiserver': 7,
-  ingress: 8,
-  'world-ipv4': 9,
-  'world-ipv6': 10,
-} as const;
-
 /** Local identities of prefixes: the scope bit and a number from 1 (CIDR_IDENTITY_RANGE_START). */
 const CIDR_IDENTITY_BASE = 1 << 24;
 

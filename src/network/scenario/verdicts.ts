@@ -1,7 +1,8 @@
+import { IDENTITY } from '../../cilium/identities.js';
 import { cidrContains, parseCidr } from '../../packet/addresses.js';
 import type { Cluster } from './cluster.js';
 import { PROTOCOL_NUMBERS } from './frontends.js';
-import { canonicalCidr, type Identities, RESERVED_IDENTITIES } from './identities.js';
+import { canonicalCidr, type Identities } from './identities.js';
 import type { EndpointSelector, ScenarioPolicy } from './schema.js';
 import { namesNamespace, selectableLabels, selects } from './selectors.js';
 import { type Match, settleConflicts, toPrefixes } from './verdict-rules.js';
@@ -96,8 +97,7 @@ function verdictsOf(policies: readonly ScenarioPolicy[], cluster: Cluster, isPod
       ...(deny ?? []).flatMap((rule) => matchesOf(rule, policy, name, cluster.identities, true)),
     ]);
     // Kubelets must reach their Pods: the agent lets the local host in (allow-localhost).
-    if (isPod && direction === 'ingress')
-      matches.push({ ...everything('allow-localhost'), identity: RESERVED_IDENTITIES.host });
+    if (isPod && direction === 'ingress') matches.push({ ...everything('allow-localhost'), identity: IDENTITY.host });
     return toPrefixes(direction, settleConflicts(matches));
   });
 }
@@ -158,7 +158,7 @@ function remotesOf(peers: Peers, policy: ScenarioPolicy, identities: Identities)
 }
 
 function entityIdentities(entity: NonNullable<Peers['entities']>[number], identities: Identities): number[] {
-  const reserved = RESERVED_IDENTITIES;
+  const reserved = IDENTITY;
   const prefixes = (isV6: boolean) =>
     identities.cidrs.filter(({ cidr }) => cidr.includes(':') === isV6).map(({ identity }) => identity);
   switch (entity) {
@@ -203,5 +203,5 @@ function cidrIdentities(set: { cidr: string; except: readonly string[] }, identi
       return lies(own, outer) && !except.some((hole) => lies(own, hole));
     })
     .map(({ identity }) => identity);
-  return outer.prefixLength === 0 ? [RESERVED_IDENTITIES.world, ...found] : found;
+  return outer.prefixLength === 0 ? [IDENTITY.world, ...found] : found;
 }
