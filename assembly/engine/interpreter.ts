@@ -55,32 +55,45 @@ function next(pc: u32, taken: bool): u32 {
   return taken ? load<u32>(pc, 12) : pc + INSTRUCTION;
 }
 
-/** Saves where the run stopped. */
-function stop(pc: u32, budget: i64, status: Status): Status {
-  setRun32(RunState.PC, pc);
-  setRun64(RunState.BUDGET, <u64>budget);
-  return status;
-}
+/** Instructions executed per call of {@link run}: an engine may replace code by faster code only between calls. */
+const ROUND: i64 = 1 << 20;
 
 /**
  * Runs from RunState.PC until the program exits, faults or, in single-step mode, has executed one instruction.
  */
 export function resume(): Status {
-  let pc = run32(RunState.PC);
-  let budget = <i64>run64(RunState.BUDGET);
   const singleStep = run32(RunState.SINGLE_STEP) != 0;
   const counting = run32(RunState.COVERAGE) != 0;
-  let steps: i64 = singleStep ? 1 : i64.MAX_VALUE;
+  const round: i64 = singleStep || counting ? 1 : ROUND;
   while (true) {
-    if (--steps < 0) return stop(pc, budget, Status.STEP);
-    if (--budget < 0) {
+    const budget = <i64>run64(RunState.BUDGET);
+    if (budget <= 0) {
       raise(FaultKind.INSTRUCTION_BUDGET, 0, 0, false, 0);
-      return stop(pc, 0, Status.FAULT);
+      return Status.FAULT;
     }
     if (counting) {
-      const counter = COUNTERS + ((pc - CODE) >>> 2);
+      const counter = COUNTERS + ((run32(RunState.PC) - CODE) >>> 2);
       store<u32>(counter, load<u32>(counter) + 1);
     }
+    const limit = min(round, budget);
+    setRun64(RunState.BUDGET, <u64>(budget - limit));
+    const status = run(<i32>limit);
+    if (status != Status.STEP || singleStep) return status;
+  }
+}
+
+/** Saves where the run stopped and gives back what is left of its share of the budget. */
+function stop(pc: u32, left: i32, status: Status): Status {
+  setRun32(RunState.PC, pc);
+  setRun64(RunState.BUDGET, run64(RunState.BUDGET) + left);
+  return status;
+}
+
+/** Runs no more than `left` instructions; STEP if all of them were executed and the program goes on. */
+function run(left: i32): Status {
+  let pc = run32(RunState.PC);
+  while (true) {
+    if (--left < 0) return stop(pc, 0, Status.STEP);
     switch (<i32>load<u16>(pc)) {
       // ADD; the inner cast matters: AssemblyScript would widen load<u32> to the 64 bits asked for around it
       case 0x07: {
@@ -455,49 +468,49 @@ export function resume(): Status {
       case 0x71: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 1)) store<u64>(dst(pc), <u64>load<u8>(<u32>address));
-        else if (!loadSlow(address, 0, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 0, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x69: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 2)) store<u64>(dst(pc), <u64>load<u16>(<u32>address));
-        else if (!loadSlow(address, 1, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 1, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x61: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 4)) store<u64>(dst(pc), <u64>load<u32>(<u32>address));
-        else if (!loadSlow(address, 2, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 2, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x79: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 8)) store<u64>(dst(pc), <u64>load<u64>(<u32>address));
-        else if (!loadSlow(address, 3, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 3, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x91: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 1)) store<u64>(dst(pc), <u64><i64>load<i8>(<u32>address));
-        else if (!loadSlow(address, 0, dst(pc), true)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 0, dst(pc), true)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x89: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 2)) store<u64>(dst(pc), <u64><i64>load<i16>(<u32>address));
-        else if (!loadSlow(address, 1, dst(pc), true)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 1, dst(pc), true)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x81: {
         const address = load<u64>(src(pc)) + offset(pc);
         if (readable(address, 4)) store<u64>(dst(pc), <u64><i64>load<i32>(<u32>address));
-        else if (!loadSlow(address, 2, dst(pc), true)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 2, dst(pc), true)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
@@ -505,56 +518,56 @@ export function resume(): Status {
       case 0x73: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 1)) store<u8>(<u32>address, load<u8>(src(pc)));
-        else if (!storeSlow(address, 0, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 0, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x6b: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 2)) store<u16>(<u32>address, load<u16>(src(pc)));
-        else if (!storeSlow(address, 1, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 1, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x63: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 4)) store<u32>(<u32>address, load<u32>(src(pc)));
-        else if (!storeSlow(address, 2, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 2, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x7b: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 8)) store<u64>(<u32>address, load<u64>(src(pc)));
-        else if (!storeSlow(address, 3, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 3, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x72: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 1)) store<u8>(<u32>address, <u8>imm64(pc));
-        else if (!storeSlow(address, 0, imm64(pc))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 0, imm64(pc))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x6a: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 2)) store<u16>(<u32>address, <u16>imm64(pc));
-        else if (!storeSlow(address, 1, imm64(pc))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 1, imm64(pc))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x62: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 4)) store<u32>(<u32>address, <u32>imm64(pc));
-        else if (!storeSlow(address, 2, imm64(pc))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 2, imm64(pc))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x7a: {
         const address = load<u64>(dst(pc)) + offset(pc);
         if (writable(address, 8)) store<u64>(<u32>address, <u64>imm64(pc));
-        else if (!storeSlow(address, 3, imm64(pc))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 3, imm64(pc))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
@@ -756,7 +769,6 @@ export function resume(): Status {
       case Op.CALL_HELPER: {
         const id = imm32(pc);
         setRun32(RunState.PC, pc);
-        setRun64(RunState.BUDGET, <u64>budget);
         if (isControlHelper(id)) {
           pc = controlHelper(id, pc);
         } else {
@@ -764,127 +776,126 @@ export function resume(): Status {
           store<u64>(R0, result);
           pc += INSTRUCTION;
         }
-        if (faulted()) return stop(run32(RunState.PC), budget, Status.FAULT);
+        if (faulted()) return stop(run32(RunState.PC), left, Status.FAULT);
         break;
       }
       case Op.CALL_LOCAL: {
         setRun32(RunState.PC, pc);
         pc = enterLocal(load<u32>(pc, 12), pc + INSTRUCTION);
-        if (!pc) return stop(run32(RunState.PC), budget, Status.FAULT);
+        if (!pc) return stop(run32(RunState.PC), left, Status.FAULT);
         break;
       }
       case Op.CALL_KFUNC: {
         setRun32(RunState.PC, pc);
-        setRun64(RunState.BUDGET, <u64>budget);
-        if (hostKfunc(imm32(pc)) || faulted()) return stop(pc, budget, Status.FAULT);
+        if (hostKfunc(imm32(pc)) || faulted()) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case 0x95: {
-        if (!run32(RunState.DEPTH)) return stop(pc, budget, Status.EXIT);
+        if (!run32(RunState.DEPTH)) return stop(pc, left, Status.EXIT);
         pc = leaveFrame();
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         break;
       }
       // legacy packet loads: a miss leaves the frame with r0 = 0
       case 0x20: {
         const value = loadAbsolute(<i32>imm32(pc), 4);
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         store<u64>(R0, value);
         if (!loadAbsoluteFailed()) pc += INSTRUCTION;
         else if (run32(RunState.DEPTH)) {
           pc = leaveFrame();
-          if (faulted()) return stop(pc, budget, Status.FAULT);
-        } else return stop(pc, budget, Status.EXIT);
+          if (faulted()) return stop(pc, left, Status.FAULT);
+        } else return stop(pc, left, Status.EXIT);
         break;
       }
       case 0x28: {
         const value = loadAbsolute(<i32>imm32(pc), 2);
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         store<u64>(R0, value);
         if (!loadAbsoluteFailed()) pc += INSTRUCTION;
         else if (run32(RunState.DEPTH)) {
           pc = leaveFrame();
-          if (faulted()) return stop(pc, budget, Status.FAULT);
-        } else return stop(pc, budget, Status.EXIT);
+          if (faulted()) return stop(pc, left, Status.FAULT);
+        } else return stop(pc, left, Status.EXIT);
         break;
       }
       case 0x30: {
         const value = loadAbsolute(<i32>imm32(pc), 1);
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         store<u64>(R0, value);
         if (!loadAbsoluteFailed()) pc += INSTRUCTION;
         else if (run32(RunState.DEPTH)) {
           pc = leaveFrame();
-          if (faulted()) return stop(pc, budget, Status.FAULT);
-        } else return stop(pc, budget, Status.EXIT);
+          if (faulted()) return stop(pc, left, Status.FAULT);
+        } else return stop(pc, left, Status.EXIT);
         break;
       }
       case 0x40: {
         const value = loadAbsolute(<i32>(load<u32>(src(pc)) + imm32(pc)), 4);
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         store<u64>(R0, value);
         if (!loadAbsoluteFailed()) pc += INSTRUCTION;
         else if (run32(RunState.DEPTH)) {
           pc = leaveFrame();
-          if (faulted()) return stop(pc, budget, Status.FAULT);
-        } else return stop(pc, budget, Status.EXIT);
+          if (faulted()) return stop(pc, left, Status.FAULT);
+        } else return stop(pc, left, Status.EXIT);
         break;
       }
       case 0x48: {
         const value = loadAbsolute(<i32>(load<u32>(src(pc)) + imm32(pc)), 2);
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         store<u64>(R0, value);
         if (!loadAbsoluteFailed()) pc += INSTRUCTION;
         else if (run32(RunState.DEPTH)) {
           pc = leaveFrame();
-          if (faulted()) return stop(pc, budget, Status.FAULT);
-        } else return stop(pc, budget, Status.EXIT);
+          if (faulted()) return stop(pc, left, Status.FAULT);
+        } else return stop(pc, left, Status.EXIT);
         break;
       }
       case 0x50: {
         const value = loadAbsolute(<i32>(load<u32>(src(pc)) + imm32(pc)), 1);
-        if (faulted()) return stop(pc, budget, Status.FAULT);
+        if (faulted()) return stop(pc, left, Status.FAULT);
         store<u64>(R0, value);
         if (!loadAbsoluteFailed()) pc += INSTRUCTION;
         else if (run32(RunState.DEPTH)) {
           pc = leaveFrame();
-          if (faulted()) return stop(pc, budget, Status.FAULT);
-        } else return stop(pc, budget, Status.EXIT);
+          if (faulted()) return stop(pc, left, Status.FAULT);
+        } else return stop(pc, left, Status.EXIT);
         break;
       }
       // atomics
       case Op.ATOMIC64_ADD: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         store<u64>(<u32>address, load<u64>(<u32>address) + load<u64>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC64_OR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         store<u64>(<u32>address, load<u64>(<u32>address) | load<u64>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC64_AND: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         store<u64>(<u32>address, load<u64>(<u32>address) & load<u64>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC64_XOR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         store<u64>(<u32>address, load<u64>(<u32>address) ^ load<u64>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC64_FETCH_ADD: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         const old = load<u64>(<u32>address);
         store<u64>(<u32>address, old + load<u64>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -893,7 +904,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC64_FETCH_OR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         const old = load<u64>(<u32>address);
         store<u64>(<u32>address, old | load<u64>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -902,7 +913,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC64_FETCH_AND: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         const old = load<u64>(<u32>address);
         store<u64>(<u32>address, old & load<u64>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -911,7 +922,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC64_FETCH_XOR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         const old = load<u64>(<u32>address);
         store<u64>(<u32>address, old ^ load<u64>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -920,7 +931,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC64_XCHG: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         const old = load<u64>(<u32>address);
         store<u64>(<u32>address, load<u64>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -929,7 +940,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC64_CMPXCHG: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 8)) return stop(pc, left, Status.FAULT);
         const old = load<u64>(<u32>address);
         if (old == load<u64>(R0)) store<u64>(<u32>address, load<u64>(src(pc)));
         store<u64>(R0, <u64>old);
@@ -938,35 +949,35 @@ export function resume(): Status {
       }
       case Op.ATOMIC32_ADD: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         store<u32>(<u32>address, load<u32>(<u32>address) + load<u32>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC32_OR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         store<u32>(<u32>address, load<u32>(<u32>address) | load<u32>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC32_AND: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         store<u32>(<u32>address, load<u32>(<u32>address) & load<u32>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC32_XOR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         store<u32>(<u32>address, load<u32>(<u32>address) ^ load<u32>(src(pc)));
         pc += INSTRUCTION;
         break;
       }
       case Op.ATOMIC32_FETCH_ADD: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         const old = load<u32>(<u32>address);
         store<u32>(<u32>address, old + load<u32>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -975,7 +986,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC32_FETCH_OR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         const old = load<u32>(<u32>address);
         store<u32>(<u32>address, old | load<u32>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -984,7 +995,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC32_FETCH_AND: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         const old = load<u32>(<u32>address);
         store<u32>(<u32>address, old & load<u32>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -993,7 +1004,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC32_FETCH_XOR: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         const old = load<u32>(<u32>address);
         store<u32>(<u32>address, old ^ load<u32>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -1002,7 +1013,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC32_XCHG: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         const old = load<u32>(<u32>address);
         store<u32>(<u32>address, load<u32>(src(pc)));
         store<u64>(src(pc), <u64>old);
@@ -1011,7 +1022,7 @@ export function resume(): Status {
       }
       case Op.ATOMIC32_CMPXCHG: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!atomicAccess(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!atomicAccess(address, 4)) return stop(pc, left, Status.FAULT);
         const old = load<u32>(<u32>address);
         if (old == load<u32>(R0)) store<u32>(<u32>address, load<u32>(src(pc)));
         store<u64>(R0, <u64>old);
@@ -1020,71 +1031,71 @@ export function resume(): Status {
       }
       case Op.LOAD_ACQUIRE8: {
         const address = load<u64>(src(pc)) + offset(pc);
-        if (!aligned(address, 1)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 1)) return stop(pc, left, Status.FAULT);
         if (readable(address, 1)) store<u64>(dst(pc), <u64>load<u8>(<u32>address));
-        else if (!loadSlow(address, 0, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 0, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.STORE_RELEASE8: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!aligned(address, 1)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 1)) return stop(pc, left, Status.FAULT);
         if (writable(address, 1)) store<u8>(<u32>address, load<u8>(src(pc)));
-        else if (!storeSlow(address, 0, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 0, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.LOAD_ACQUIRE16: {
         const address = load<u64>(src(pc)) + offset(pc);
-        if (!aligned(address, 2)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 2)) return stop(pc, left, Status.FAULT);
         if (readable(address, 2)) store<u64>(dst(pc), <u64>load<u16>(<u32>address));
-        else if (!loadSlow(address, 1, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 1, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.STORE_RELEASE16: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!aligned(address, 2)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 2)) return stop(pc, left, Status.FAULT);
         if (writable(address, 2)) store<u16>(<u32>address, load<u16>(src(pc)));
-        else if (!storeSlow(address, 1, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 1, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.LOAD_ACQUIRE32: {
         const address = load<u64>(src(pc)) + offset(pc);
-        if (!aligned(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 4)) return stop(pc, left, Status.FAULT);
         if (readable(address, 4)) store<u64>(dst(pc), <u64>load<u32>(<u32>address));
-        else if (!loadSlow(address, 2, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 2, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.STORE_RELEASE32: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!aligned(address, 4)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 4)) return stop(pc, left, Status.FAULT);
         if (writable(address, 4)) store<u32>(<u32>address, load<u32>(src(pc)));
-        else if (!storeSlow(address, 2, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 2, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.LOAD_ACQUIRE64: {
         const address = load<u64>(src(pc)) + offset(pc);
-        if (!aligned(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 8)) return stop(pc, left, Status.FAULT);
         if (readable(address, 8)) store<u64>(dst(pc), <u64>load<u64>(<u32>address));
-        else if (!loadSlow(address, 3, dst(pc), false)) return stop(pc, budget, Status.FAULT);
+        else if (!loadSlow(address, 3, dst(pc), false)) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       case Op.STORE_RELEASE64: {
         const address = load<u64>(dst(pc)) + offset(pc);
-        if (!aligned(address, 8)) return stop(pc, budget, Status.FAULT);
+        if (!aligned(address, 8)) return stop(pc, left, Status.FAULT);
         if (writable(address, 8)) store<u64>(<u32>address, load<u64>(src(pc)));
-        else if (!storeSlow(address, 3, load<u64>(src(pc)))) return stop(pc, budget, Status.FAULT);
+        else if (!storeSlow(address, 3, load<u64>(src(pc)))) return stop(pc, left, Status.FAULT);
         pc += INSTRUCTION;
         break;
       }
       default:
         raise(FaultKind.INVALID_INSTRUCTION, 0, 0, false, load<u16>(pc));
-        return stop(pc, budget, Status.FAULT);
+        return stop(pc, left, Status.FAULT);
     }
   }
 }
