@@ -36,17 +36,38 @@ const HEADER_WITH_CORE = 32;
 /** The `.BTF.ext` section: function, line and CO-RE records by section name. */
 export class BtfExt {
   readonly funcInfo: ReadonlyMap<string, readonly FunctionInfo[]>;
-  readonly lineInfo: ReadonlyMap<string, readonly LineRecord[]>;
   readonly coreRelocations: ReadonlyMap<string, readonly CoreRelocation[]>;
+  readonly #lineInfo: DataView;
+  /** Places of the line records in the line info part, by section name. */
+  readonly #linePlaces: ReadonlyMap<string, readonly number[]>;
+  readonly #strings: BtfStrings;
 
   private constructor(
     funcInfo: BtfExt['funcInfo'],
-    lineInfo: BtfExt['lineInfo'],
     coreRelocations: BtfExt['coreRelocations'],
+    lineInfo: DataView,
+    linePlaces: ReadonlyMap<string, readonly number[]>,
+    strings: BtfStrings,
   ) {
     this.funcInfo = funcInfo;
-    this.lineInfo = lineInfo;
     this.coreRelocations = coreRelocations;
+    this.#lineInfo = lineInfo;
+    this.#linePlaces = linePlaces;
+    this.#strings = strings;
+  }
+
+  /** The line records of a section. Decoded by every call: there are tens of thousands, and most are never asked for. */
+  linesOf(section: string): LineRecord[] {
+    return (this.#linePlaces.get(section) ?? []).map((at) => {
+      const position = this.#lineInfo.getUint32(at + 12, true);
+      return {
+        insnOffset: this.#lineInfo.getUint32(at, true),
+        file: this.#strings.at(this.#lineInfo.getUint32(at + 4, true)),
+        text: this.#strings.at(this.#lineInfo.getUint32(at + 8, true)),
+        line: position >>> 10,
+        column: position & 0x3ff,
+      };
+    });
   }
 
   /** Reads the records; strings are those of `btf`. Throws LoadError for anything malformed. */
@@ -73,15 +94,11 @@ export class BtfExt {
         typeId: record.getUint32(at + 4, true),
       }),
     );
-    const lineInfo = readRecords(part(16), 16, strings, name, (record, at): LineRecord => {
-      const position = record.getUint32(at + 12, true);
-      return {
-        insnOffset: record.getUint32(at, true),
-        file: strings.at(record.getUint32(at + 4, true)),
-        text: strings.at(record.getUint32(at + 8, true)),
-        line: position >>> 10,
-        column: position & 0x3ff,
-      };
+    const lines = part(16);
+    const linePlaces = readRecords(lines, 16, strings, name, (record, at) => {
+      strings.check(record.getUint32(at + 4, true));
+      strings.check(record.getUint32(at + 8, true));
+      return at;
     });
     const coreRelocations =
       header >= HEADER_WITH_CORE
@@ -98,7 +115,8 @@ export class BtfExt {
             }),
           )
         : new Map<string, CoreRelocation[]>();
-    return new BtfExt(funcInfo, lineInfo, coreRelocations);
+    const lineInfo = new DataView(lines.buffer, lines.byteOffset, lines.byteLength);
+    return new BtfExt(funcInfo, coreRelocations, lineInfo, linePlaces, strings);
   }
 }
 

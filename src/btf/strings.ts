@@ -4,11 +4,14 @@ import { LoadError } from '../errors.js';
 export class BtfStrings {
   readonly #bytes: Uint8Array;
   readonly #file: string;
+  /** Offset of the last NUL, -1 without one. */
+  readonly #lastEnd: number;
   readonly #known = new Map<number, string>();
   readonly #decoder = new TextDecoder();
 
   constructor(bytes: Uint8Array, file: string) {
     this.#bytes = bytes;
+    this.#lastEnd = bytes.lastIndexOf(0);
     this.#file = file;
   }
 
@@ -17,14 +20,19 @@ export class BtfStrings {
     if (offset === 0) return '';
     const known = this.#known.get(offset);
     if (known !== undefined) return known;
+    this.check(offset);
+    const text = this.#decoder.decode(this.#bytes.subarray(offset, this.#bytes.indexOf(0, offset)));
+    this.#known.set(offset, text);
+    return text;
+  }
+
+  /** Throws as {@link at} would. */
+  check(offset: number): void {
+    if (offset === 0 || offset <= this.#lastEnd) return;
     if (offset >= this.#bytes.length)
       throw new LoadError(`BTF string offset ${offset} lies outside the string section (${this.#bytes.length} bytes)`, {
         file: this.#file,
       });
-    const end = this.#bytes.indexOf(0, offset);
-    if (end < 0) throw new LoadError(`BTF string at offset ${offset} has no end`, { file: this.#file });
-    const text = this.#decoder.decode(this.#bytes.subarray(offset, end));
-    this.#known.set(offset, text);
-    return text;
+    throw new LoadError(`BTF string at offset ${offset} has no end`, { file: this.#file });
   }
 }

@@ -22,14 +22,15 @@ export function decodeForMachine(instructions: Uint8Array, registers: number): U
   const out = new Uint8Array((count + 1) * DECODED_SIZE);
   const view = new DataView(out.buffer);
   const seconds = secondSlots(source, count);
+  let next = count ? fieldsAt(source, 0) : undefined;
   for (let i = 0; i < count; i++) {
     const at = i * DECODED_SIZE;
+    const fields = next!;
+    next = i + 1 < count ? fieldsAt(source, i + 1) : undefined;
     if (seconds[i]) {
       view.setUint16(at, Op.PADDING, true);
       continue;
     }
-    const fields = fieldsAt(source, i);
-    const next = i + 1 < count ? fieldsAt(source, i + 1) : undefined;
     const checked = checkInstruction(fields, next);
     const spec = typeof checked === 'string' ? undefined : checked;
     const target = spec && jumpTarget(i, spec, fields);
@@ -48,7 +49,8 @@ export function decodeForMachine(instructions: Uint8Array, registers: number): U
       view.setInt32(at + 8, fields.imm, true);
       view.setInt32(at + 12, next!.imm, true);
     } else {
-      view.setBigInt64(at + 8, BigInt(fields.imm), true);
+      view.setInt32(at + 8, fields.imm, true);
+      view.setInt32(at + 12, fields.imm >> 31, true);
     }
   }
   view.setUint16(count * DECODED_SIZE, Op.INVALID, true);

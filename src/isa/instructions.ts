@@ -523,14 +523,34 @@ function selects(spec: InstructionSpec, fields: Instruction): boolean {
   );
 }
 
-function hasZeros(spec: InstructionSpec, fields: Instruction): boolean {
-  for (const field of spec.zero) if (fields[field] !== 0) return false;
-  return true;
+/** What the fields of an instruction must hold, undefined where anything goes. One shape for all: this is a hot loop. */
+interface Pattern {
+  readonly spec: InstructionSpec;
+  readonly dst: number | undefined;
+  readonly src: number | undefined;
+  readonly offset: number | undefined;
+  readonly imm: number | undefined;
 }
+
+function patternOf(spec: InstructionSpec): Pattern {
+  const required = (field: Field): number | undefined =>
+    spec.fixed[field] ?? (spec.zero.includes(field) ? 0 : undefined);
+  return { spec, dst: required('dst'), src: required('src'), offset: required('offset'), imm: required('imm') };
+}
+
+const PATTERNS: readonly (readonly Pattern[])[] = BY_OPCODE.map((variants) => variants.map(patternOf));
 
 /** The instruction that these fields encode, undefined if there is none or a reserved field is not zero. */
 export function findInstruction(fields: Instruction): InstructionSpec | undefined {
-  for (const spec of variantsOf(fields.opcode)) if (selects(spec, fields) && hasZeros(spec, fields)) return spec;
+  for (const { spec, dst, src, offset, imm } of PATTERNS[fields.opcode] ?? []) {
+    if (
+      (dst === undefined || dst === fields.dst) &&
+      (src === undefined || src === fields.src) &&
+      (offset === undefined || offset === fields.offset) &&
+      (imm === undefined || imm === fields.imm)
+    )
+      return spec;
+  }
   return undefined;
 }
 

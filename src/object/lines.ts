@@ -1,29 +1,36 @@
-import type { BtfExt } from '../btf/ext.js';
+import type { BtfExt, LineRecord } from '../btf/ext.js';
 import type { CodeRange } from './functions.js';
 import type { LineInfo } from './spec.js';
 
-/** Line info of each function, in the order given (section and offset order), from BTF.ext; empty without. */
-export function linesOf(ranges: readonly CodeRange[], ext: BtfExt | undefined): LineInfo[][] {
-  const bySection = new Map<
-    string,
-    readonly { insnOffset: number; file: string; line: number; column: number; text: string }[]
-  >();
-  return ranges.map((range) => {
-    if (!ext) return [];
-    const name = range.section.name;
-    let entries = bySection.get(name);
-    if (!entries) {
-      entries = [...(ext.lineInfo.get(name) ?? [])].sort((a, b) => a.insnOffset - b.insnOffset);
-      bySection.set(name, entries);
-    }
+/** Line info of functions from BTF.ext, decoded when it is asked for. */
+export class FunctionLines {
+  readonly #ext: BtfExt | undefined;
+  /** Records by section, in the order of instructions. */
+  readonly #sections = new Map<string, readonly LineRecord[]>();
+
+  constructor(ext: BtfExt | undefined) {
+    this.#ext = ext;
+  }
+
+  /** Line info of one function, sorted by instruction; empty without BTF.ext. */
+  of({ section, offset, size }: CodeRange): LineInfo[] {
+    const records = this.#recordsOf(section.name);
     const lines: LineInfo[] = [];
-    for (let index = lowerBound(entries, range.offset); index < entries.length; index++) {
-      const { insnOffset, file, line, column, text } = entries[index]!;
-      if (insnOffset >= range.offset + range.size) break;
-      lines.push({ instruction: Math.floor((insnOffset - range.offset) / 8), file, line, column, text });
+    for (let index = lowerBound(records, offset); index < records.length; index++) {
+      const { insnOffset, file, line, column, text } = records[index]!;
+      if (insnOffset >= offset + size) break;
+      lines.push({ instruction: Math.floor((insnOffset - offset) / 8), file, line, column, text });
     }
     return lines;
-  });
+  }
+
+  #recordsOf(section: string): readonly LineRecord[] {
+    const known = this.#sections.get(section);
+    if (known) return known;
+    const records = (this.#ext?.linesOf(section) ?? []).sort((a, b) => a.insnOffset - b.insnOffset);
+    this.#sections.set(section, records);
+    return records;
+  }
 }
 
 function lowerBound(entries: readonly { insnOffset: number }[], offset: number): number {

@@ -8,7 +8,7 @@ import { relocateTypes } from './core-relocations.js';
 import { DataSections } from './data.js';
 import { readExterns } from './externs.js';
 import { type CodeRange, FunctionIndex, findFunctions, isExecutable } from './functions.js';
-import { linesOf } from './lines.js';
+import { FunctionLines } from './lines.js';
 import { isBtfMapSection, readBtfMaps } from './maps-btf.js';
 import { type DefinedMap, isLegacyMapSection, readLegacyMaps } from './maps-legacy.js';
 import { programTypes } from './program-types.js';
@@ -66,19 +66,23 @@ export function loadObject(bytes: Uint8Array, options: LoadObjectOptions): Objec
 
   const relocated = relocateTypes(elf, ranges, btf, ext, options.targetBtf);
   const relocations = relocateAll(elf, ranges, targets);
-  const lines = linesOf(ranges, ext);
-  const functions = ranges.map(
-    (range, index): FunctionSpec => ({
+  const functionLines = new FunctionLines(ext);
+  const functions = ranges.map((range, index): FunctionSpec => {
+    let lines: FunctionSpec['lines'] | undefined;
+    return {
       name: range.name,
       section: range.section.name,
       offset: range.offset,
       instructions: relocated.instructions(range),
       relocations: relocations[index]!,
-      lines: lines[index]!,
+      get lines() {
+        lines ??= functionLines.of(range);
+        return lines;
+      },
       btfId: lookup.functionId(range.name, range.section.name, range.offset),
       isLocal: range.isLocal,
-    }),
-  );
+    };
+  });
   const maps = [...finishTemplates(defined, relocations), ...data.maps];
   return {
     name: options.name,
