@@ -1,8 +1,22 @@
 /** Entering and leaving runs, and what the host needs to lay out memory. */
 import { ProgramField, RunState, Status } from "../abi";
 import { forbid } from "../check";
-import { heapInit } from "../heap";
-import { CONTEXTS, FRAME_SLOTS, STACK, STACK_FRAME, STACK_STRIDE } from "../memory";
+import { heapInit, heapTop } from "../heap";
+import {
+  CODE,
+  CONTEXTS,
+  COUNTERS,
+  FRAMES,
+  FRAME_SLOTS,
+  HEAP,
+  PACKET_STATE,
+  PACKET_STATE_SIZE,
+  READABLE,
+  REGISTERS,
+  STACK,
+  STACK_FRAME,
+  STACK_STRIDE,
+} from "../memory";
 import { run32, setRegister, setRun32, setRun64 } from "../state";
 import { openStack } from "./frames";
 import { resume } from "./interpreter";
@@ -16,6 +30,20 @@ export { resume };
 /** Prepares an empty machine. */
 export function init(): void {
   heapInit();
+}
+
+/** Makes a used machine as empty as a new one. `codeEnd` is the address behind the last instruction. */
+export function reset(codeEnd: u32): void {
+  const heapSize = heapTop() - HEAP;
+  // READABLE follows what is of fixed size; of the regions behind it only the used part is touched.
+  forbid(0, READABLE);
+  forbid(HEAP, heapSize);
+  memory.fill(REGISTERS, 0, PACKET_STATE + PACKET_STATE_SIZE - REGISTERS);
+  memory.fill(FRAMES, 0, READABLE - FRAMES);
+  memory.fill(CODE, 0, codeEnd - CODE);
+  memory.fill(COUNTERS, 0, (codeEnd - CODE) >>> 2);
+  memory.fill(HEAP, 0, heapSize);
+  init();
 }
 
 /**

@@ -31,8 +31,9 @@ export function newCoverage({ sourceRoots }: TestOptions): LineCoverage {
 
 /** Runs the tests of an object file. A file that cannot be read or loaded is a result too. */
 export function testObject(file: string, options: TestOptions, coverage: LineCoverage): ObjectResult {
+  let runner: UnitTestRunner | undefined;
   try {
-    const runner = new UnitTestRunner(readObject(file), { isolate: options.isolate, coverage: options.coverage });
+    runner = new UnitTestRunner(readObject(file), { isolate: options.isolate, coverage: options.coverage });
     if (!runner.tests.length)
       throw new UsageError('no unit tests: no program is in a section tc/test/<name>/check or xdp/test/<name>/check');
     const tests = runTests(runner, options);
@@ -42,6 +43,8 @@ export function testObject(file: string, options: TestOptions, coverage: LineCov
   } catch (error) {
     if (!(error instanceof OffkernelError)) throw error;
     return { file, error: error.message, tests: [] };
+  } finally {
+    runner?.dispose();
   }
 }
 

@@ -33,6 +33,10 @@ export function runBytecode(
     ...options.machine,
     ...(options.budget === undefined ? {} : { budget: options.budget }),
   });
-  const program = machine.load(bytecodeSpec(instructions)).programs[0]!;
-  return machine.runRaw(program, options.memory ?? new Uint8Array());
+  try {
+    const program = machine.load(bytecodeSpec(instructions)).programs[0]!;
+    return machine.runRaw(program, options.memory ?? new Uint8Array());
+  } finally {
+    machine.dispose();
+  }
 }

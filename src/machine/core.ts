@@ -1,6 +1,5 @@
-import { instantiateSync } from '@assemblyscript/loader';
 import type { Packet, RunState } from '../../assembly/abi.js';
-import { OffkernelError } from '../errors.js';
+import { OffkernelError, UsageError } from '../errors.js';
 import { CORE_WASM } from './core-wasm.generated.js';
 
 /** Addresses and sizes of the memory map (assembly/memory.ts), read from the core's exported constants. */
@@ -55,6 +54,7 @@ export interface HostImports {
 export interface CoreExports {
   readonly memory: WebAssembly.Memory;
   init(): void;
+  reset(codeEnd: number): void;
   heapTop(): number;
   allocate(size: number): number;
   free(address: number, size: number): void;
@@ -82,34 +82,94 @@ function coreModule(): WebAssembly.Module {
   return compiled;
 }
 
-/** One instance of the machine's core and typed access to its memory. */
-export class Core {
+/** An instance of the core. Its imports call whichever host uses it at the time. */
+interface Instance {
   readonly exports: CoreExports;
   readonly layout: Layout;
+  host: HostImports | undefined;
+}
+
+/**
+ * Emptied instances for the next machines: a new one costs milliseconds and, because of the address space it takes, soon a
+ * garbage collection.
+ */
+const idle: Instance[] = [];
+const MAX_IDLE = 2;
+/** An instance whose heap is larger is left to the garbage collector instead. */
+const MAX_IDLE_HEAP = 0x2000000;
+
+function instantiate(): Instance {
+  const host = (): HostImports => {
+    if (!instance.host) throw new OffkernelError('the core runs without a host');
+    return instance.host;
+  };
+  const imports: HostImports = {
+    helper: (id) => host().helper(id),
+    kfunc: (index) => host().kfunc(index),
+    drain: () => host().drain(),
+  };
+  const exports = new WebAssembly.Instance(coreModule(), { host: { ...imports } }).exports as unknown as CoreExports;
+  const layout: Partial<Record<(typeof LAYOUT)[number], number>> = {};
+  for (const name of LAYOUT) {
+    const constant = exports[name];
+    if (!(constant instanceof WebAssembly.Global)) throw new OffkernelError(`core lacks the constant ${name}`);
+    layout[name] = (constant.value as number) >>> 0;
+  }
+  const instance: Instance = { exports, layout: layout as Layout, host: undefined };
+  exports.init();
+  return instance;
+}
+
+/** What a core without an instance has for exports. */
+const RELEASED = new Proxy({} as CoreExports, {
+  get() {
+    throw new UsageError('this machine was disposed of');
+  },
+});
+
+/** One instance of the machine's core and typed access to its memory. */
+export class Core {
+  readonly layout: Layout;
+  #instance: Instance | undefined;
+  #exports: CoreExports;
   #buffer: ArrayBuffer;
   #bytes: Uint8Array;
   #view: DataView;
 
   constructor(host: HostImports) {
-    const { exports } = instantiateSync(coreModule(), {
-      host: { helper: host.helper, kfunc: host.kfunc, drain: host.drain },
-    });
-    this.exports = exports as unknown as CoreExports;
-    const layout: Partial<Record<(typeof LAYOUT)[number], number>> = {};
-    for (const name of LAYOUT) {
-      const constant = this.exports[name];
-      if (!(constant instanceof WebAssembly.Global)) throw new OffkernelError(`core lacks the constant ${name}`);
-      layout[name] = (constant.value as number) >>> 0;
-    }
-    this.layout = layout as Layout;
-    this.#buffer = this.exports.memory.buffer;
+    const instance = idle.pop() ?? instantiate();
+    instance.host = host;
+    this.#instance = instance;
+    this.#exports = instance.exports;
+    this.layout = instance.layout;
+    this.#buffer = this.#exports.memory.buffer;
     this.#bytes = new Uint8Array(this.#buffer);
     this.#view = new DataView(this.#buffer);
-    this.exports.init();
+  }
+
+  /** Functions and constants of the core. Throws UsageError behind {@link release}. */
+  get exports(): CoreExports {
+    return this.#exports;
+  }
+
+  /** Gives the instance back for another core to use; this one throws UsageError from then on. `codeEnd`: see reset(). */
+  release(codeEnd: number): void {
+    const instance = this.#instance;
+    if (!instance) return;
+    this.#instance = undefined;
+    this.#exports = RELEASED;
+    this.#buffer = new ArrayBuffer(0);
+    this.#bytes = new Uint8Array();
+    this.#view = new DataView(this.#buffer);
+    instance.host = undefined;
+    const { exports, layout } = instance;
+    if (idle.length >= MAX_IDLE || (exports.heapTop() >>> 0) - layout.HEAP > MAX_IDLE_HEAP) return;
+    exports.reset(codeEnd);
+    idle.push(instance);
   }
 
   #refresh(): void {
-    const buffer = this.exports.memory.buffer;
+    const buffer = this.#exports.memory.buffer;
     if (buffer === this.#buffer) return;
     this.#buffer = buffer;
     this.#bytes = new Uint8Array(buffer);

@@ -46,6 +46,11 @@ export class CodeRegion {
     return this.#functions;
   }
 
+  /** Address behind the last instruction. */
+  get end(): number {
+    return this.#top;
+  }
+
   /** The function and instruction index of a code address. */
   find(address: number): { linked: LinkedFunction; instruction: number } | undefined {
     let low = 0;

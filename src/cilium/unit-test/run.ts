@@ -71,6 +71,11 @@ export class UnitTestRunner {
     return result;
   }
 
+  /** Disposes of the object's machine; results stay. */
+  dispose(): void {
+    this.object.machine.dispose();
+  }
+
   #result(test: UnitTest, run: StagedRun, last: Outcome): UnitTestResult {
     const map = this.object.maps.get('suite_result_map');
     const written = readSuiteResult(map?.getBytes(firstKey(map)) ?? new Uint8Array());
