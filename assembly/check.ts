@@ -60,14 +60,14 @@ export function forbid(address: u32, length: u32): void {
 /** Index of the first byte of [address, address + length) whose bit is clear, or `length`. */
 function firstClear(bitmap: u32, address: u32, length: u32): u32 {
   let i: u32 = 0;
-  while (i < length && ((address + i) & 7) != 0) {
-    if (!((<u32>load<u8>(bitmap + ((address + i) >>> 3)) >>> ((address + i) & 7)) & 1)) return i;
-    i++;
-  }
-  while (i + 64 <= length && load<u64>(bitmap + ((address + i) >>> 3)) == 0xffffffffffffffff) i += 64;
   while (i < length) {
-    if (!((<u32>load<u8>(bitmap + ((address + i) >>> 3)) >>> ((address + i) & 7)) & 1)) return i;
-    i++;
+    const at = address + i;
+    // Of 64 bits from a byte boundary on, 57 are there whatever the address.
+    const width = min<u32>(length - i, 57);
+    const clear = ~(load<u64>(bitmap + (at >>> 3)) >> <u64>(at & 7));
+    const first = <u32>ctz(clear | (<u64>1 << <u64>width));
+    if (first < width) return i + first;
+    i += width;
   }
   return length;
 }
