@@ -29,6 +29,13 @@ export function writable(address: u64, size: u32): bool {
 /** Sets or clears `length` bits of the bitmap from byte address `address` on. */
 function fillBits(bitmap: u32, address: u32, length: u32, value: bool): void {
   if (length == 0) return;
+  if (((address | length) & 63) == 0 && length <= 1024) {
+    // Stack frames come by here with every call and run; memory.fill costs more than a few stores.
+    const word: u64 = value ? 0xffffffffffffffff : 0;
+    const start = bitmap + (address >>> 3);
+    for (let at: u32 = 0; at < length >>> 3; at += 8) store<u64>(start + at, word);
+    return;
+  }
   const last = address + length - 1;
   const first = bitmap + (address >>> 3);
   const end = bitmap + (last >>> 3);

@@ -19,6 +19,7 @@ import {
   STACK_FRAME,
   STACK_STRIDE,
 } from "../memory";
+import { copyBytes } from "../maps/values";
 import { raise, run32, setRegister, setRun32 } from "../state";
 import { nextRound } from "./control";
 
@@ -64,7 +65,7 @@ export function enterFrame(target: u64, returnTo: u32, kind: FrameKind): u32 {
     return 0;
   }
   const slot = frameSlot(depth);
-  memory.copy(slot, R6, 32);
+  copyBytes(slot, R6, 32);
   store<u32>(slot, returnTo, FRAME_RETURN);
   store<u32>(slot, kind, FRAME_KIND);
   setRun32(RunState.DEPTH, depth);
@@ -87,7 +88,7 @@ export function leaveFrame(): u32 {
     if (again) return again;
   }
   forbid(STACK + depth * STACK_STRIDE, STACK_FRAME);
-  memory.copy(R6, slot, 32);
+  copyBytes(R6, slot, 32);
   setRun32(RunState.DEPTH, depth - 1);
   setRegister(10, <u64>(STACK + (depth - 1) * STACK_STRIDE + STACK_FRAME));
   return load<u32>(slot, FRAME_RETURN);
