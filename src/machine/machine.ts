@@ -1,4 +1,4 @@
-import { FaultKind, MapType, Op, ProgramField, RunState } from '../../assembly/abi.js';
+import { FaultKind, MapField, MapType, Op, ProgramField, RunState } from '../../assembly/abi.js';
 import { type ContextType, contextFor } from '../contexts/context.js';
 import { OffkernelError, UsageError } from '../errors.js';
 import type { HostHelper, RunEnvironment } from '../helpers/helper.js';
@@ -174,7 +174,7 @@ export class Machine {
     const top = this.core.exports.heapTop() >>> 0;
     const pieces = [
       [0, layout.PROGRAMS],
-      [layout.MAPS, layout.MAPS_SIZE],
+      [layout.MAPS, this.#mapsEnd - layout.MAPS],
       [layout.HEAP, top - layout.HEAP],
       [layout.READABLE + (layout.HEAP >>> 3), ((top - layout.HEAP) >>> 3) + 1],
       [layout.WRITABLE + (layout.HEAP >>> 3), ((top - layout.HEAP) >>> 3) + 1],
@@ -186,10 +186,13 @@ export class Machine {
   restore(snapshot: Snapshot): void {
     const { layout } = this.core;
     const top = this.core.exports.heapTop() >>> 0;
-    const heap = snapshot.pieces.find((piece) => piece.address === layout.HEAP);
-    if (!heap) throw new UsageError('not a snapshot of a machine');
+    const pieceAt = (address: number) => snapshot.pieces.find((piece) => piece.address === address);
+    const heap = pieceAt(layout.HEAP);
+    const maps = pieceAt(layout.MAPS);
+    if (!heap || !maps) throw new UsageError('not a snapshot of a machine');
     const old = layout.HEAP + heap.bytes.length;
-    // What was allocated since then becomes fresh memory again: zero and invisible.
+    // What was made or allocated since then becomes fresh memory again: zero and invisible.
+    this.core.bytes.fill(0, layout.MAPS + maps.bytes.length, this.#mapsEnd);
     if (top > old) {
       this.core.bytes.fill(0, old, top);
       for (const bitmap of [layout.READABLE, layout.WRITABLE])
@@ -297,6 +300,11 @@ export class Machine {
     this.#drain();
     const { events, accesses } = this.frame;
     return { events: events.splice(0), accesses: accesses.splice(0) };
+  }
+
+  /** Address behind the last map descriptor; the first is that of map 1. */
+  get #mapsEnd(): number {
+    return this.core.layout.MAPS + (this.maps.length + 1) * MapField.SIZE;
   }
 
   #setMode(id: number, mode: number): void {
