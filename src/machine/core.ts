@@ -1,3 +1,4 @@
+import { instantiateSync } from '@assemblyscript/loader';
 import type { Packet, RunState } from '../../assembly/abi.js';
 import { OffkernelError, UsageError } from '../errors.js';
 import { CORE_WASM } from './core-wasm.generated.js';
@@ -108,7 +109,9 @@ function instantiate(): Instance {
     kfunc: (index) => host().kfunc(index),
     drain: () => host().drain(),
   };
-  const exports = new WebAssembly.Instance(coreModule(), { host: { ...imports } }).exports as unknown as CoreExports;
+  // The instance's own exports, not the loader's wrappers around them: these are called millions of times.
+  const { instance: wasm } = instantiateSync(coreModule(), { host: { ...imports } });
+  const exports = wasm.exports as unknown as CoreExports;
   const layout: Partial<Record<(typeof LAYOUT)[number], number>> = {};
   for (const name of LAYOUT) {
     const constant = exports[name];
