@@ -19,7 +19,7 @@ import {
   STACK_FRAME,
   STACK_STRIDE,
 } from "../memory";
-import { copyBytes } from "../maps/values";
+import { copyBytes } from "../bytes";
 import { raise, run32, setRegister, setRun32 } from "../state";
 import { nextRound } from "./control";
 

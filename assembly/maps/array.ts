@@ -7,7 +7,8 @@ import { Errno, MapField, MapFlag, MapType, RunState } from "../abi";
 import { allocate } from "../heap";
 import { run32 } from "../state";
 import { cpuCount, hasProgramValues, isPerCpu, mapField, mapType, setMapField } from "./descriptor";
-import { copyBytes, permitValue } from "./values";
+import { copyBytes } from "../bytes";
+import { permitValue } from "./values";
 
 /** u32 elements per chunk (a power of two), u32 its log2, u32 bytes of one element (all CPUs). */
 const PER_CHUNK: u32 = MapField.PRIVATE;

@@ -8,7 +8,7 @@ import { elementKey, elementValue, hashDelete, hashFind, hashNext, hashNextKey, 
 import { lpmDelete, lpmKey, lpmLookup, lpmNext, lpmOwns, lpmUpdate } from "./lpm";
 import { queuePush, queueTake } from "./queue";
 import { checkInner } from "./slots";
-import { copyBytes } from "./values";
+import { copyBytes } from "../bytes";
 
 export { cpuCount } from "./descriptor";
 export { mapCreate } from "./create";

@@ -10,7 +10,8 @@ import { run32 } from "../state";
 import { cpuCount, hasProgramValues, isPerCpu, mapField, mapType, setMapField } from "./descriptor";
 import { foldHash, jenkinsHash } from "./hashing";
 import { lruFree, lruInit, lruTake } from "./lru";
-import { copyBytes, equalBytes, permitValue } from "./values";
+import { copyBytes } from "../bytes";
+import { equalBytes, permitValue } from "./values";
 
 const MASK: u32 = MapField.PRIVATE;
 const FREE: u32 = MapField.PRIVATE + 4;

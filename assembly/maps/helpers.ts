@@ -1,4 +1,5 @@
 /** Map helpers as programs call them: arguments checked as the verifier would, r0 as result. */
+import { copyBytes } from "../bytes";
 import { Errno, EventKind, FaultKind, MapField, MapType, RunState } from "../abi";
 import { checkRead, checkWrite } from "../check";
 import { logEvent } from "../events";
@@ -181,7 +182,7 @@ export function helperPerfEventOutput(map: u64, flags: u64, data: u64, size: u32
   if (index != cpu) return error(Errno.EOPNOTSUPP);
   const payload = logEvent(EventKind.PERF, handle, index, size + appended, size);
   if (!payload) return error(Errno.ENOSPC);
-  memory.copy(payload, <u32>data, size);
+  copyBytes(payload, <u32>data, size);
   memory.copy(payload + size, packet, appended);
   return 0;
 }

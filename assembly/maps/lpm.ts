@@ -6,7 +6,8 @@
 import { Errno, MapField } from "../abi";
 import { allocate } from "../heap";
 import { mapField, setMapField } from "./descriptor";
-import { copyBytes, permitValue } from "./values";
+import { copyBytes } from "../bytes";
+import { permitValue } from "./values";
 
 const ROOT: u32 = MapField.PRIVATE;
 const VALUE: u32 = MapField.PRIVATE + 4;

@@ -2,7 +2,7 @@
 import { Errno, MapField, MapType } from "../abi";
 import { allocate, free } from "../heap";
 import { mapField, mapType, setMapField } from "./descriptor";
-import { copyBytes } from "./values";
+import { clearBytes, copyBytes } from "../bytes";
 
 /** u32 index of the oldest element, u32 slots allocated. */
 const TAIL: u32 = MapField.PRIVATE;
@@ -55,7 +55,7 @@ export function queueTake(map: u32, to: u32, remove: bool): i32 {
   const count = mapField(map, MapField.COUNT);
   const size = mapField(map, MapField.VALUE_SIZE);
   if (!count) {
-    memory.fill(to, 0, size);
+    clearBytes(to, size);
     return -Errno.ENOENT;
   }
   const isStack = mapType(map) == MapType.STACK;

@@ -1,4 +1,5 @@
 /** Map accesses of a run in the event log, for runs that ask for them (RunState.RECORD_ACCESSES). */
+import { copyBytes } from "../bytes";
 import { EventKind, MapField, RunState } from "../abi";
 import { logEvent } from "../events";
 import { register, run32 } from "../state";
@@ -17,10 +18,10 @@ export function recordMapHelper(id: u32, result: u64): void {
   const valueSize = value ? mapField(map, MapField.VALUE_SIZE) : 0;
   const payload = logEvent(EventKind.MAP_ACCESS, map, id, keySize + valueSize, code);
   if (!payload) return;
-  memory.copy(payload, <u32>register(2), keySize);
+  copyBytes(payload, <u32>register(2), keySize);
   // What a look-up of an inner map finds is the map itself.
   if (id == 1 && isMapHandle(result)) store<u32>(payload + keySize, <u32>result);
-  else if (value) memory.copy(payload + keySize, value, valueSize);
+  else if (value) copyBytes(payload + keySize, value, valueSize);
 }
 
 /** Logs a tail call through a slot of a program array; `program` is the descriptor found there, 0 for none. */

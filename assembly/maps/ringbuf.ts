@@ -4,6 +4,7 @@
  *
  * Record: u32 length (bit 31 busy, bit 30 discarded), u32 page offset, payload; rounded up to 8.
  */
+import { copyBytes } from "../bytes";
 import { Errno, EventKind, MapField, MapType } from "../abi";
 import { forbid, permit } from "../check";
 import { logEvent } from "../events";
@@ -80,13 +81,13 @@ export function ringCommit(map: u32, payload: u32, discard: bool): void {
   forbid(payload, length);
   if (discard) return;
   const event = logEvent(EventKind.RINGBUF, map, 0, length, 0);
-  if (event) memory.copy(event, payload, length);
+  if (event) copyBytes(event, payload, length);
 }
 
 export function ringOutput(map: u32, data: u32, length: u32): i32 {
   const payload = ringReserve(map, <u64>length);
   if (!payload) return -Errno.EAGAIN;
-  memory.copy(payload, data, length);
+  copyBytes(payload, data, length);
   ringCommit(map, payload, false);
   return 0;
 }

@@ -11,27 +11,6 @@ export function permitValue(map: u32, address: u32): void {
   else permit(address, size, rights == 3);
 }
 
-/** memory.copy has a fixed cost that exceeds short copies; sizes here are mostly below 64 bytes. */
-// @ts-ignore: decorator
-@inline
-export function copyBytes(to: u32, from: u32, length: u32): void {
-  if (length > 64) {
-    memory.copy(to, from, length);
-    return;
-  }
-  let i: u32 = 0;
-  for (; i + 8 <= length; i += 8) store<u64>(to + i, load<u64>(from + i));
-  if (length & 4) {
-    store<u32>(to + i, load<u32>(from + i));
-    i += 4;
-  }
-  if (length & 2) {
-    store<u16>(to + i, load<u16>(from + i));
-    i += 2;
-  }
-  if (length & 1) store<u8>(to + i, load<u8>(from + i));
-}
-
 // @ts-ignore: decorator
 @inline
 export function equalBytes(a: u32, b: u32, length: u32): bool {

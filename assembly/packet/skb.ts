@@ -1,4 +1,5 @@
 /** Reading, writing and resizing an skb; its hash, type and time stamp (kernel net/core/filter.c). */
+import { clearBytes, moveBytes } from "../bytes";
 import { Errno, Packet } from "../abi";
 import { checkRead, checkWrite } from "../check";
 import { CONTEXTS } from "../memory";
@@ -54,9 +55,9 @@ export function skbStoreBytes(context: u64, offset: u64, from: u64, length: u64,
   const to = packetData() + at;
   if (flags & RECOMPUTE_CSUM && packet32(Packet.IP_SUMMED) == COMPLETE) {
     const before = sumBytes(to, size, 0);
-    memory.copy(to, <u32>from, size);
+    moveBytes(to, <u32>from, size);
     setPacket32(Packet.CSUM, packet32(Packet.CSUM) - before + sumBytes(to, size, 0));
-  } else memory.copy(to, <u32>from, size);
+  } else moveBytes(to, <u32>from, size);
   if (flags & INVALIDATE_HASH) clearHash();
   invalidatePointers();
   return 0;
@@ -67,10 +68,10 @@ export function skbLoadBytes(context: u64, offset: u64, to: u64, length: u64): u
   const size = <u32>length;
   if (!checkContext(context) || !checkWrite(to, size)) return 0;
   if (!inPacket(<u32>offset, size)) {
-    memory.fill(<u32>to, 0, size);
+    clearBytes(<u32>to, size);
     return error(Errno.EFAULT);
   }
-  memory.copy(<u32>to, packetData() + <u32>offset, size);
+  moveBytes(<u32>to, packetData() + <u32>offset, size);
   return 0;
 }
 
@@ -81,10 +82,10 @@ export function skbLoadBytesRelative(context: u64, offset: u64, to: u64, length:
   const start = header == 0 ? packet32(Packet.MAC_OFFSET) : packet32(Packet.NETWORK_OFFSET);
   const from = <i64>(<i32>start) + <i64>(<u32>offset);
   if (header > 1 || <u32>offset > 0xffff || from + <i64>size > <i64>packetLength()) {
-    memory.fill(<u32>to, 0, size);
+    clearBytes(<u32>to, size);
     return error(Errno.EFAULT);
   }
-  memory.copy(<u32>to, packetData() + <u32>from, size);
+  moveBytes(<u32>to, packetData() + <u32>from, size);
   return 0;
 }
 
@@ -283,7 +284,7 @@ export function skbEcnSetCe(context: u64): u64 {
 /** 66: skb_get_xfrm_state: no packet here came out of IPsec. */
 export function skbGetXfrmState(context: u64, index: u64, to: u64, size: u64, flags: u64): u64 {
   if (!checkContext(context) || !checkWrite(to, <u32>size)) return 0;
-  memory.fill(<u32>to, 0, <u32>size);
+  clearBytes(<u32>to, <u32>size);
   return error(Errno.EINVAL);
 }
 

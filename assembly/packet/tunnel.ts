@@ -1,4 +1,5 @@
 /** Tunnel metadata beside an skb: key and options (kernel bpf_skb_set_tunnel_key and relatives). */
+import { clearBytes, moveBytes } from "../bytes";
 import { Errno, Packet } from "../abi";
 import { checkRead, checkWrite } from "../check";
 import { PACKET_STATE } from "../memory";
@@ -75,7 +76,7 @@ export function skbSetTunnelKey(context: u64, key: u64, size: u64, flags: u64): 
 }
 
 function fail(to: u64, length: u32, errno: Errno): u64 {
-  memory.fill(<u32>to, 0, length);
+  clearBytes(<u32>to, length);
   return error(errno);
 }
 
@@ -99,7 +100,7 @@ export function skbGetTunnelKey(context: u64, to: u64, size: u64, flags: u64): u
   store<u16>(result, load<u16>(KEY, TOS), TOS);
   if (flags & GET_FLAGS) store<u16>(result, <u16>packet32(Packet.TUNNEL_FLAGS), EXT);
   if (isIpv6) store<u32>(result, load<u32>(KEY, LABEL), LABEL);
-  memory.copy(<u32>to, result, length);
+  moveBytes(<u32>to, result, length);
   return 0;
 }
 
@@ -112,7 +113,7 @@ export function skbSetTunnelOpt(context: u64, from: u64, size: u64): u64 {
   if (!checkContext(context) || !checkRead(from, length)) return 0;
   if (packet32(Packet.TUNNEL_PRESENT) != SET || length % 4) return error(Errno.EINVAL);
   if (length > MAX_OPTIONS) return error(Errno.ENOMEM);
-  memory.copy(OPTIONS, <u32>from, length);
+  moveBytes(OPTIONS, <u32>from, length);
   setPacket32(Packet.TUNNEL_OPTIONS_LENGTH, length);
   return 0;
 }
@@ -124,7 +125,7 @@ export function skbGetTunnelOpt(context: u64, to: u64, size: u64): u64 {
   const options = packet32(Packet.TUNNEL_OPTIONS_LENGTH);
   if (!packet32(Packet.TUNNEL_PRESENT) || options == 0) return fail(to, length, Errno.ENOENT);
   if (length < options) return fail(to, length, Errno.ENOMEM);
-  memory.copy(<u32>to, OPTIONS, options);
-  memory.fill(<u32>to + options, 0, length - options);
+  moveBytes(<u32>to, OPTIONS, options);
+  clearBytes(<u32>to + options, length - options);
   return <u64>options;
 }

@@ -1,4 +1,5 @@
 /** XDP frames: head, tail and metadata, access across frags (kernel net/core/filter.c, xdp.c). */
+import { moveBytes } from "../bytes";
 import { Errno, Packet } from "../abi";
 import { checkRead, checkWrite } from "../check";
 import { error, packet32, setPacket32 } from "../state";
@@ -108,7 +109,7 @@ export function xdpLoadBytes(context: u64, offset: u64, to: u64, length: u64): u
   if (!checkContext(context) || !checkWrite(to, <u32>length)) return 0;
   const problem = rangeProblem(<u32>offset, <u32>length);
   if (problem) return error(problem);
-  memory.copy(<u32>to, packetData() + <u32>offset, <u32>length);
+  moveBytes(<u32>to, packetData() + <u32>offset, <u32>length);
   return 0;
 }
 
@@ -117,6 +118,6 @@ export function xdpStoreBytes(context: u64, offset: u64, from: u64, length: u64)
   if (!checkContext(context) || !checkRead(from, <u32>length)) return 0;
   const problem = rangeProblem(<u32>offset, <u32>length);
   if (problem) return error(problem);
-  memory.copy(packetData() + <u32>offset, <u32>from, <u32>length);
+  moveBytes(packetData() + <u32>offset, <u32>from, <u32>length);
   return 0;
 }

@@ -76,7 +76,8 @@ export class MachineCall implements HelperCall {
   write(address: bigint, bytes: Uint8Array): void {
     const { core } = this.#frame;
     if (!core.exports.checkWrite(address, bytes.length)) throw new HelperFault('write');
-    core.write(Number(address), bytes);
+    // Nothing may go anywhere, even outside memory.
+    if (bytes.length) core.write(Number(address), bytes);
   }
 
   get context(): DataView {
