@@ -461,7 +461,8 @@ export function formatValue(btf: Btf, typeId: number, bytes: Uint8Array, hint?: 
   return formatDecoded(decodeValue(btf, typeId, bytes, hint));
 }
 
-function formatDecoded(value: unknown): string {
+/** One line of C-like text of a decoded value. */
+export function formatDecoded(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(formatDecoded).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value).map(([name, inner]) => `.${name} = ${formatDecoded(inner)}`);

@@ -1,6 +1,6 @@
 import { dropReasonText } from './drop-reasons.js';
 import type { Era } from './era.js';
-import type { CiliumEvent, PolicyVerdictEvent } from './events/event.js';
+import type { CiliumEvent, DropEvent, PolicyVerdictEvent, TraceEvent } from './events/event.js';
 import { identityText } from './identities.js';
 import { accessesOf, type DecodedAccess } from './map-access.js';
 import { protocolText } from './values.js';
@@ -133,12 +133,22 @@ function eventNotes({ events, identityName, era }: NotedRun): string[] {
       case 'drop':
       case 'trace':
         if (!event.sourceIdentity && !event.destinationIdentity) return [];
-        return [`identity ${shown(event.sourceIdentity)} -> ${shown(event.destinationIdentity)}`];
+        return [identitiesText(event, identityName, era)];
       default:
         return [];
     }
   });
   return [...new Set(notes)];
+}
+
+/** Identities of both ends: `identity 1001 (network) -> 1002 (nginx)`. */
+export function identitiesText(
+  { sourceIdentity, destinationIdentity }: DropEvent | TraceEvent,
+  nameOf: NotedRun['identityName'],
+  era: Era | undefined,
+): string {
+  const [source, destination] = [sourceIdentity, destinationIdentity].map((one) => numberAndName(one, nameOf, era));
+  return `identity ${source} -> ${destination}`;
 }
 
 function policyNote(event: PolicyVerdictEvent, remote: string): string {

@@ -44,6 +44,10 @@ export const SOURCE_FILES: readonly NumberedName[] = [
   ['classifiers.h', 115, 19],
   ['ipv6.h', 116, 18, 18],
   ['classifiers.h', 117, 18, 18],
+  // Of offkernel's own datapath.
+  ['nodeport_reverse.h', 120, 13],
+  ['masquerade.h', 121, 13],
+  ['icmp.h', 122, 13],
 ];
 
 /** Name of a file id in one version; undefined if it has none (0 in unit tests). */

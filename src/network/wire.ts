@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.js';
-import { formatMac } from '../packet/addresses.js';
+import { formatAddress, formatMac } from '../packet/addresses.js';
 import { buildFrame } from '../packet/build.js';
 import { equalBytes, u16 } from '../packet/bytes.js';
 import type { Device, DeviceOptions } from './device.js';
@@ -67,7 +67,7 @@ export class Wire {
     if (this.#answeredByFabric(from, skb)) return;
     const receivers = this.#receivers(from, skb);
     if (!receivers.length) {
-      namespace.drop(skb, 'no receiver', `wire ${this.name} has no device for ${formatMac(skb.bytes)}`, from);
+      namespace.drop(skb, 'no receiver', this.#nobody(skb), from);
       return;
     }
     const latency = this.options.latency ?? 100_000n;
@@ -102,6 +102,13 @@ export class Wire {
       return to && to !== from ? [to] : [];
     }
     return others.filter((device) => equalBytes(device.mac, destination));
+  }
+
+  #nobody({ bytes }: Skb): string {
+    const { fabric } = this.options;
+    const address = fabric && equalBytes(bytes.subarray(0, 6), fabric.mac) && readIp(bytes)?.destination;
+    if (address) return `the fabric of wire ${this.name} knows nobody with ${formatAddress(address)}`;
+    return `wire ${this.name} has no device for ${formatMac(bytes)}`;
   }
 
   /** True if the frame was an ARP request, which the fabric answers itself. */

@@ -30,7 +30,8 @@ export const DROP_HELP: Readonly<Record<DropReason, string>> = {
   'port unreachable': 'No socket of the namespace is bound to the port: look whether the server listens, and where.',
   'protocol unreachable': 'Nothing in the namespace takes this IP protocol.',
   'unexpected segment': 'The TCP segment belongs to no connection of the namespace.',
-  'no receiver': 'No device on the wire has the destination MAC: look at the neighbour entry of the sender.',
+  'no receiver':
+    'Nobody on the wire has the destination MAC, or the address behind a gateway: look at the neighbour entry and the route of the sender, and at where the destination came from.',
   'lost on the wire': 'The wire of this scenario loses packets.',
   'forwarding loop': 'The packet goes in circles: look at routes and redirects that lead back to where it came from.',
 };

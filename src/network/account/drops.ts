@@ -2,10 +2,13 @@ import { countedDropReason, dropCauses } from '../../cilium/drop-cause.js';
 import { dropReason, dropReasonText } from '../../cilium/drop-reasons.js';
 import type { DropEvent } from '../../cilium/events/event.js';
 import { explainDrop, sourceText } from '../../cilium/events/format.js';
+import { identitiesText } from '../../cilium/notes.js';
 import type { JournalEntry } from '../journal.js';
+import { constantCauses } from './constant-causes.js';
 import { DROP_HELP } from './drop-help.js';
 import { type Facts, factsOf, missedElements } from './facts.js';
 import { type EntryOf, isStep, type Journey } from './journeys.js';
+import { networkCauses } from './network-causes.js';
 import type { WalkRecord } from './record.js';
 
 /** Why a packet ended. */
@@ -20,7 +23,7 @@ export interface DropAccount {
   readonly source: string | undefined;
   /** The network's words. */
   readonly detail: string;
-  /** Map elements that were missing, denied or refused. */
+  /** Identities of both ends, map elements that were missing, denied or refused, constants that forbid the packet. */
   readonly causes: readonly string[];
   /** What happened and what to look at, in sentences. */
   readonly explanation: string;
@@ -31,8 +34,9 @@ export function dropAccount(record: WalkRecord, journey: Journey, drop: EntryOf<
   const { reason, detail } = drop.step;
   const hook = hookBefore(journey.entries, drop);
   if (!hook) {
+    const causes = networkCauses(record, journey, drop);
     return {
-      ...{ reason, code: undefined, programs: [], source: undefined, detail, causes: [] },
+      ...{ reason, code: undefined, programs: [], source: undefined, detail, causes },
       explanation: DROP_HELP[reason],
     };
   }
@@ -64,12 +68,18 @@ function ciliumDrop(
   const event = facts.events.findLast((candidate): candidate is DropEvent => candidate.type === 'drop');
   const code = event?.reason ?? countedDropReason(facts.accesses);
   if (code === undefined) return undefined;
-  const known = dropReason(code)?.explanation ?? `Reason ${code} is not known.`;
+  const known = dropReason(code);
+  const era = record.eraOf?.(hook.at.host);
+  const isPolicy = known?.name.startsWith('POLICY') && event?.sourceIdentity && event.destinationIdentity;
   return {
     ...{ reason: dropReasonText(code), code, programs, detail },
     source: event && sourceText(event),
-    causes: dropCauses(code, facts.accesses).map(({ text }) => text),
-    explanation: event ? explainDrop(event, record.eraOf?.(hook.at.host)) : known,
+    causes: [
+      ...(isPolicy ? [identitiesText(event, (identity) => record.names.identities.get(identity), era)] : []),
+      ...dropCauses(code, facts.accesses, era).map(({ text }) => text),
+      ...constantCauses(record, hook, known?.name),
+    ],
+    explanation: event ? explainDrop(event, era) : (known?.explanation ?? `Reason ${code} is not known.`),
   };
 }
 

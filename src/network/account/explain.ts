@@ -1,4 +1,5 @@
 import { MapType } from '../../../assembly/abi.js';
+import { elementText } from '../../cilium/element-text.js';
 import { UsageError } from '../../errors.js';
 import type { BpfMap, Program } from '../../machine/machine.js';
 import { didYouMean } from '../../text.js';
@@ -9,6 +10,7 @@ import type { Namespace } from '../namespace.js';
 import type { Network } from '../network.js';
 import { ProgramHook } from '../program-hook.js';
 import type { Family } from '../rules.js';
+import { valueText } from './facts.js';
 
 /** Elements of a map that a dump shows unless told otherwise. */
 const MOST_ELEMENTS = 64;
@@ -135,7 +137,7 @@ function mapLines(map: BpfMap, most: number): string[] {
   for (const [key, value] of map.entryBytes()) {
     // Elements of arrays are always there.
     if (isArray(map) && value.every((byte) => byte === 0)) continue;
-    if (++count <= most) lines.push(`  ${map.formatKey(key)} = ${map.formatValue(value)}`);
+    if (++count <= most) lines.push(`  ${elementText(map.decodeKey(key))} = ${valueText(map, map.decodeValue(value))}`);
   }
   if (count === 0) return [];
   const rest = count > most ? [`  and ${count - most} more`] : [];

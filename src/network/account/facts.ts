@@ -1,4 +1,5 @@
 import { describeMissed } from '../../cilium/drop-cause.js';
+import { elementText, perCpuText } from '../../cilium/element-text.js';
 import type { Era } from '../../cilium/era.js';
 import type { CiliumEvent } from '../../cilium/events/event.js';
 import { decodeRunEvent } from '../../cilium/events/run-event.js';
@@ -39,15 +40,16 @@ export function factsOf(record: WalkRecord, entry: JournalEntry): Facts {
     changes: [...outcome.maps].flatMap(([name, changes]) => {
       const map = mapOf(name);
       if (!map) return [];
-      return changes.map(({ key, before, after }) => ({
-        map: name,
-        key: map.decodeKey(key),
-        keyText: map.formatKey(key),
-        before: before && map.decodeValue(before),
-        beforeText: before && map.formatValue(before),
-        after: after && map.decodeValue(after),
-        afterText: after && map.formatValue(after),
-      }));
+      return changes.map((change) => {
+        const key = map.decodeKey(change.key);
+        const before = change.before && map.decodeValue(change.before);
+        const after = change.after && map.decodeValue(change.after);
+        return {
+          ...{ map: name, key, keyText: elementText(key) },
+          ...{ before, beforeText: change.before && valueText(map, before) },
+          ...{ after, afterText: change.after && valueText(map, after) },
+        };
+      });
     }),
   };
 }
@@ -65,14 +67,15 @@ function eventsOf(outcome: Outcome, era: Era | undefined): Pick<Facts, 'events' 
 }
 
 function decodeAccess(access: MapAccess, map: BpfMap | undefined): DecodedAccess {
-  const { operation, key, value, error } = access;
+  const { operation, value, error } = access;
+  const key = map ? map.decodeKey(access.key) : access.key;
   const shown = value && map ? oneValue(map, value) : undefined;
   return {
     map: access.map,
     operation,
-    key: map?.decodeKey(key) ?? key,
-    keyText: map?.formatKey(key) ?? '',
-    keyBytes: key,
+    key,
+    keyText: map ? elementText(key) : '',
+    keyBytes: access.key,
     value: shown?.value ?? value,
     valueText: shown?.text,
     valueBytes: value,
@@ -81,16 +84,25 @@ function decodeAccess(access: MapAccess, map: BpfMap | undefined): DecodedAccess
   };
 }
 
-/** A value of one CPU: a per-CPU map decodes and formats a whole row of values, each in whole words. */
+/** A decoded value as the map has it: of a per-CPU map a list. */
+export function valueText(map: BpfMap, value: unknown): string {
+  return map.isPerCpu && Array.isArray(value) ? perCpuText(value) : elementText(value);
+}
+
+/** A value of one CPU: a per-CPU map decodes a whole row of values, each in whole words. */
 function oneValue(map: BpfMap, bytes: Uint8Array): { value: unknown; text: string } {
-  if (!map.isPerCpu) return { value: map.decodeValue(bytes), text: map.formatValue(bytes) };
+  if (!map.isPerCpu) {
+    const value = map.decodeValue(bytes);
+    return { value, text: elementText(value) };
+  }
   const padded = new Uint8Array((bytes.length + 7) & ~7);
   padded.set(bytes);
-  return { value: (map.decodeValue(padded) as unknown[])[0], text: map.formatValue(padded) };
+  const [value] = map.decodeValue(padded) as unknown[];
+  return { value, text: elementText(value) };
 }
 
 /** Elements that a run looked for in vain or could not change, in words; counters do not count. */
 export function missedElements({ accesses }: Facts): string[] {
   const missed = accesses.filter(({ map, error }) => error !== 0 && !MAPS.metrics.test(map));
-  return [...new Set(missed.map(describeMissed))];
+  return [...new Set(missed.map((access) => describeMissed(access)))];
 }

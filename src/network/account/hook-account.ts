@@ -3,6 +3,7 @@ import { formatAddress } from '../../packet/addresses.js';
 import { parsePacket } from '../../packet/parse.js';
 import type { HookPoint } from '../hooks.js';
 import type { JournalEntry } from '../journal.js';
+import { type Answer, answerOf } from './answers.js';
 import { endsOf, endText, packetChanges, stateChanges } from './changes.js';
 import { type Facts, factsOf } from './facts.js';
 import { type EntryOf, isStep } from './journeys.js';
@@ -25,6 +26,8 @@ export interface HookAccount {
   readonly stateChanges: readonly string[];
   /** Sentences about what the program did. */
   readonly notes: readonly string[];
+  /** What the program made of the packet instead of sending it on: an ICMP error to its sender. */
+  readonly answer: Answer | undefined;
   readonly facts: Facts;
 }
 
@@ -47,6 +50,7 @@ export function hookAccount(record: WalkRecord, entry: EntryOf<'hook'>, next: Jo
     changes,
     stateChanges: stateChanges(before, after, true).filter((change) => !changes.includes(change)),
     notes: notes(record, entry.at.host, facts, endsOf(parsePacket(before.bytes)), endsOf(parsePacket(after.bytes))),
+    answer: answerOf(entry),
     facts,
   };
 }
@@ -77,6 +81,7 @@ export function socketAccount(record: WalkRecord, entry: EntryOf<'socket'>): Hoo
     changes: before === after ? [] : [`${before} -> ${after}`],
     stateChanges: [],
     notes: notes(record, entry.at.host, facts, ends(before), ends(after)),
+    answer: undefined,
     facts,
   };
 }

@@ -120,10 +120,11 @@ function stateJson({ mark, priority, cb, tcIndex, queueMapping, tstamp, packetTy
 }
 
 function hookJson(account: HookAccount, step: Extract<Step, { kind: 'hook' | 'socket' }>): Json {
-  const { hook, direction, program, tailCalls, verdict, target, changes, notes, facts } = account;
+  const { hook, direction, program, tailCalls, verdict, target, changes, notes, answer, facts } = account;
   const { outcome } = step;
   return {
     ...{ hook, direction, program, tailCalls, verdict, redirect: target ?? null, changes, notes },
+    answer: answer ? { reason: answer.reason, text: answer.text } : null,
     instructions: outcome ? Number(outcome.instructions) : null,
     ...factsJson(facts),
     fault: outcome?.fault ? formatFault(outcome.fault) : null,

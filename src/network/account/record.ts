@@ -1,5 +1,6 @@
 import type { Era } from '../../cilium/era.js';
 import type { FlowResult } from '../flow.js';
+import type { JournalEntry } from '../journal.js';
 import type { Network } from '../network.js';
 
 /** What people call addresses and identities. */
@@ -29,6 +30,8 @@ export interface WalkRecord {
   readonly flows: readonly FlowRecord[];
   /** Cilium version of a host's objects, where it is known. */
   readonly eraOf?: (host: string) => Era | undefined;
+  /** Load-time constants of the program of a hook, where they are known. */
+  readonly constantsOf?: (entry: JournalEntry) => Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The name of `address:port` or of its address; undefined if it has none. */

@@ -2,11 +2,13 @@ import { formatEvent } from '../../cilium/events/format.js';
 import { formatAddress } from '../../packet/addresses.js';
 import type { JournalEntry } from '../journal.js';
 import { endText } from './changes.js';
+import { DROP_HELP } from './drop-help.js';
 import { dropAccount } from './drops.js';
 import type { DecodedChange } from './facts.js';
 import { type HookAccount, hookAccount, socketAccount } from './hook-account.js';
 import { isStep, type Journey, journeysOf, type SocketCall } from './journeys.js';
 import { nameOfEnd, type WalkRecord } from './record.js';
+import { withoutRounds } from './rounds.js';
 import { placeText, stepText } from './steps.js';
 
 /** What a piece of text is, for whoever colours it. */
@@ -97,10 +99,10 @@ class AccountText {
       return [this.#hookRow(item.entry, account, account.verdict === 'ALLOW' ? 'good' : 'bad')];
     }
     const { entries } = item;
-    return entries.flatMap((entry, i) => {
+    const rows = entries.flatMap((entry, i): Row[] => {
       if (isStep(entry, 'hook')) {
         const account = hookAccount(this.#record, entry, entries[i + 1]);
-        return [this.#hookRow(entry, account, toneOf(account))];
+        return [this.#hookRow(entry, account, toneOf(account)), ...this.#answerRows(entry, account)];
       }
       if (isStep(entry, 'drop')) return [this.#dropRow(item, entry)];
       // A redirect is told with the hook that asked for it.
@@ -110,6 +112,12 @@ class AccountText {
       const tone = isStep(entry, 'deliver') ? 'good' : 'light';
       return [{ cells: this.#cells(entry, text.what, tone, { tone, text: text.text }), below: [] }];
     });
+    return withoutRounds(rows, roundKey).map((told) => ('item' in told ? told.item : this.#repeatRow(told)));
+  }
+
+  #repeatRow({ repeats, steps }: { repeats: number; steps: number }): Row {
+    const text = `... the last ${steps} steps ${repeats} times more`;
+    return { cells: [{ tone: 'light', text }], below: [] };
   }
 
   #cells(entry: JournalEntry, what: string, tone: Tone, ...rest: Row['cells']): Row['cells'] {
@@ -133,6 +141,16 @@ class AccountText {
       { tone: 'hook', text },
     );
     return { cells, below: this.#isVerbose ? this.#details(account) : [] };
+  }
+
+  #answerRows(entry: JournalEntry, { answer, program, tailCalls }: HookAccount): Row[] {
+    if (!answer) return [];
+    const by = [program, ...tailCalls].at(-1);
+    const cells = this.#cells(entry, 'answer', 'bad', {
+      tone: 'bad',
+      text: `${answer.reason}: ${by} sends ${answer.text}`,
+    });
+    return [{ cells, below: [BELOW + this.#style('note', DROP_HELP[answer.reason])] }];
   }
 
   #details({ facts, notes, stateChanges }: HookAccount): string[] {
@@ -168,6 +186,11 @@ class AccountText {
       return `${name}: ${end}, ${arrived} of ${sent} packets arrived${because}${expected ? ` (expected: ${expected})` : ''}`;
     });
   }
+}
+
+/** Rows are the same in every round but for the TTL. */
+function roundKey({ cells }: Row): string {
+  return cells.map(({ text }) => text.replace(/(ttl|hop limit) \d+ -> \d+/g, '$1')).join('\t');
 }
 
 function isHookBefore(entries: readonly JournalEntry[], index: number): boolean {

@@ -12,6 +12,15 @@ export function walkRecord({ scenario, cluster, built, nodes, flows }: Walk): Wa
     network: built.network,
     names: namesOf(cluster),
     flows: flows.map(({ label, flow, result }) => ({ name: label, result, expected: flow.expect.verdict })),
+    constantsOf: ({ at, step }) =>
+      nodes
+        .get(at.host)
+        ?.instances.find(({ plan }) =>
+          plan.attach.some(
+            ({ program, device, hook }) =>
+              step.kind === 'hook' && program === step.name && device === at.device && hook === step.hook,
+          ),
+        )?.plan.config,
     eraOf: (host) => {
       const [instance] = nodes.get(host)?.instances ?? [];
       return instance && eraOfObject(instance.object.spec);

@@ -5,6 +5,8 @@ import { planNode } from '../../cilium/state/plan.js';
 import { UsageError } from '../../errors.js';
 import { Machine } from '../../machine/machine.js';
 import type { Outcome } from '../../machine/outcome.js';
+import { answerOf } from '../account/answers.js';
+import { isStep } from '../account/journeys.js';
 import type { HookPoint } from '../hooks.js';
 import type { JournalEntry } from '../journal.js';
 import { type HookRunOptions, ProgramAddressHook, ProgramHook } from '../program-hook.js';
@@ -32,7 +34,7 @@ export interface WalkedNode extends NodeSite {
   readonly instances: readonly LoadedInstance[];
 }
 
-/** A drop, from the network or from a program. */
+/** A drop, from the network or from a program, or the answer of a program in the packet's place. */
 export interface WalkDrop {
   readonly entry: JournalEntry;
   /** Cilium's name of the reason without DROP_, or the network's reason. */
@@ -115,6 +117,8 @@ export function dropsOf({ built }: Walk, flow: PlayedFlow): WalkDrop[] {
   return flow.packets.flatMap((packet) => {
     const entries = journal.of(packet);
     return entries.flatMap((entry, i): WalkDrop[] => {
+      const answer = isStep(entry, 'hook') ? answerOf(entry) : undefined;
+      if (answer) return [{ entry, reason: answer.reason }];
       if (entry.step.kind !== 'drop') return [];
       const hook = entries
         .slice(0, i)
