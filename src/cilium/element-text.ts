@@ -41,9 +41,18 @@ function readable(value: unknown): unknown {
   // union v6addr: words, halves and bytes of one address.
   const { addr, p1 } = value as Record<string, unknown>;
   if (typeof addr === 'string' && p1 !== undefined) return ipv6Text(addr);
-  const unused = 'ip4' in value && 'ip6' in value && UNUSED_BY_FAMILY.get((value as Record<string, unknown>).family);
+  const unused = unusedMember(value as Record<string, unknown>);
   const told = fields.filter(([name, inner]) => name !== unused && !(FILLERS.test(name) && isZero(inner)));
   return Object.fromEntries(told.map(([name, inner]) => [name, fieldValue(name, inner)]));
+}
+
+/** The member of a union that another one says better. */
+function unusedMember(value: Record<string, unknown>): string | undefined {
+  if ('ip4' in value && 'ip6' in value) return UNUSED_BY_FAMILY.get(value.family);
+  // struct ct_entry: the entry of a Service has a backend and counts nothing.
+  if ('rx_bytes' in value && 'backend_id' in value)
+    return isZero(value.rx_packets) && !isZero(value.backend_id) ? 'rx_bytes' : 'backend_id';
+  return undefined;
 }
 
 function fieldValue(name: string, value: unknown): unknown {
