@@ -23,9 +23,9 @@ export function accountJson(record: WalkRecord): Json {
     description: record.description,
     calls: items.filter((item) => item.kind === 'call').map((call) => callJson(record, call)),
     packets: items.filter((item) => item.kind === 'packet').map((journey) => journeyJson(record, journey)),
-    flows: record.flows.map(({ name, result, expected }) => ({
+    flows: record.flows.map(({ name, result, expected, asExpected }) => ({
       ...{ name, completed: result.completed, sent: result.sent, arrived: result.arrived },
-      ...{ error: result.error ?? null, expected: expected ?? null },
+      ...{ error: result.error ?? null, expected: expected ?? null, asExpected: asExpected ?? null },
     })),
   };
 }

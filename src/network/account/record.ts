@@ -17,8 +17,10 @@ export const NO_NAMES: Names = { addresses: new Map(), identities: new Map() };
 export interface FlowRecord {
   readonly name: string;
   readonly result: FlowResult;
-  /** How the scenario said it would end; undefined if it did not say. */
+  /** How the scenario said it would end, `dropped: POLICY`; undefined if it did not say. */
   readonly expected?: string;
+  /** Whether it did; undefined if the scenario did not say. */
+  readonly asExpected?: boolean;
 }
 
 /** A walk that is over: all that its account is made of. The hooks have run with `recordMaps` and `recordAccesses`. */

@@ -179,11 +179,12 @@ class AccountText {
   }
 
   #summary(): string[] {
-    return this.#record.flows.map(({ name, result, expected }) => {
+    return this.#record.flows.map(({ name, result, expected, asExpected }) => {
       const { completed, sent, arrived, error } = result;
       const end = completed ? this.#style('good', 'complete') : this.#style('bad', 'not complete');
       const because = error ? `: ${error}` : '';
-      return `${name}: ${end}, ${arrived} of ${sent} packets arrived${because}${expected ? ` (expected: ${expected})` : ''}`;
+      const but = asExpected === false ? this.#style('bad', 'not as expected: ') : 'expected: ';
+      return `${name}: ${end}, ${arrived} of ${sent} packets arrived${because}${expected ? ` (${but}${expected})` : ''}`;
     });
   }
 }

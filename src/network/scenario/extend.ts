@@ -32,7 +32,10 @@ export function scenarioSource(text: string, name: string, readBase: ReadBase | 
   const below = scenarioSource(read.text, read.name, readBase, level + 1);
   return {
     value: merge(below.value, rest),
-    place: (path, key) => (reaches(rest, path) ? own.place(path, key) : below.place(path, key)),
+    place: (path, key) => {
+      const whole = key === undefined ? path : [...path, key];
+      return (depthOf(rest, whole) >= depthOf(below.value, whole) ? own : below).place(path, key);
+    },
   };
 }
 
@@ -50,12 +53,12 @@ function merge(base: unknown, over: unknown): unknown {
   return merged;
 }
 
-/** Whether the whole path is in a value. */
-function reaches(value: unknown, path: readonly PropertyKey[]): boolean {
+/** How many steps of a path there are in a value. */
+function depthOf(value: unknown, path: readonly PropertyKey[]): number {
   let at = value;
-  for (const step of path) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return false;
+  for (const [depth, step] of path.entries()) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return depth;
     at = (at as Record<PropertyKey, unknown>)[step];
   }
-  return true;
+  return path.length;
 }

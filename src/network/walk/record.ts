@@ -2,16 +2,23 @@ import { eraOfObject } from '../../cilium/object-era.js';
 import { endText } from '../account/changes.js';
 import type { Names, WalkRecord } from '../account/record.js';
 import type { Cluster } from '../scenario/cluster.js';
-import type { Walk } from './walk.js';
+import { isAsExpected, type Walk } from './walk.js';
 
 /** What the account of a walk is made from. */
-export function walkRecord({ scenario, cluster, built, nodes, flows }: Walk): WalkRecord {
+export function walkRecord(walk: Walk): WalkRecord {
+  const { scenario, cluster, built, nodes, flows } = walk;
   return {
     title: scenario.name,
     description: scenario.description,
     network: built.network,
     names: namesOf(cluster),
-    flows: flows.map(({ label, flow, result }) => ({ name: label, result, expected: flow.expect.verdict })),
+    flows: flows.map((played) => {
+      const { verdict, reason } = played.flow.expect;
+      return {
+        ...{ name: played.label, result: played.result, asExpected: isAsExpected(walk, played) },
+        expected: reason === undefined ? verdict : `${verdict}: ${reason}`,
+      };
+    }),
     constantsOf: ({ at, step }) =>
       nodes
         .get(at.host)
