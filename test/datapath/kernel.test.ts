@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MapType } from '../../assembly/abi.js';
-import { encodeValue } from '../../src/btf/value.js';
-import { readElf } from '../../src/elf/elf.js';
-import type { BpfMap, LoadedObject } from '../../src/machine/machine.js';
+import type { LoadedObject } from '../../src/machine/machine.js';
 import { Kernel } from '../../src/oracle/kernel.js';
 import { parseAddress, parseMac } from '../../src/packet/addresses.js';
 import { buildPacket } from '../../src/packet/words.js';
+import { configuredObject, skbContext, skbFieldsOf, type TestRunFields } from '../support/kernel-input.js';
+import { COMPARED, FILLED, mapContents } from '../support/kernel-maps.js';
 import { address6, CLIENT, type Config, ENCAP_IFINDEX, NODE1, NODE2, Node, OBJECTS, ROUTER1, SERVER } from './node.js';
 
 const available = Kernel.available();
@@ -14,17 +13,8 @@ if (!available.ok) console.warn(`test/datapath/kernel.test.ts skipped: ${availab
 
 type ObjectName = keyof typeof OBJECTS;
 
-/** The object file with configuration written into its section, as a loader that freezes it would. */
-function configured(name: ObjectName, config: Config): Uint8Array {
-  const spec = OBJECTS[name];
-  const bytes = new Uint8Array(readFileSync(new URL(`../../bpf-objects/bpf_${name}.o`, import.meta.url)));
-  const section = readElf(bytes, spec.name).sections.find((candidate) => candidate.name === '.rodata.config')!;
-  for (const [label, value] of Object.entries(config)) {
-    const variable = spec.variables.find((candidate) => candidate.label === label);
-    if (variable) section.data.set(encodeValue(spec.btf!, variable.typeId, value), variable.offset);
-  }
-  return bytes;
-}
+const configured = (name: ObjectName, config: Config): Uint8Array =>
+  configuredObject(readFileSync(new URL(`../../bpf-objects/bpf_${name}.o`, import.meta.url)), OBJECTS[name], config);
 
 const EVERYTHING: Config = {
   enable_ipv6: true,
@@ -61,45 +51,7 @@ describe.skipIf(!available.ok)('the verifier accepts', () => {
   });
 });
 
-/** Times in values: they differ between two clocks. Offset and size of each by map. */
-const TIMES: Readonly<Record<string, readonly [offset: number, size: number][]>> = {
-  cilium_ct4_global: [
-    [32, 4],
-    [48, 8],
-  ],
-  cilium_snat_v4_external: [[0, 8]],
-  cilium_lb4_affinity: [[0, 8]],
-};
-const timesOf = (name: string): readonly (readonly [number, number])[] =>
-  TIMES[name.replace('_any', '').replace('ct6', 'ct4').replace('v6', 'v4').replace('lb6', 'lb4')] ?? [];
-
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
-/** Contents of a map, times blanked; per-CPU values are added up, as only one CPU of the kernel is used. */
-function contents(map: BpfMap, entries: Iterable<[Uint8Array, Uint8Array]>): Record<string, string> {
-  return Object.fromEntries(
-    [...entries]
-      .map(([key, value]) => {
-        const copy = value.slice(0, map.valueSize);
-        for (const [offset, size] of timesOf(map.name)) copy.fill(0, offset, offset + size);
-        return [hex(key), hex(copy)] as const;
-      })
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-}
-
-const FILLED: readonly number[] = [MapType.HASH, MapType.LRU_HASH, MapType.LPM_TRIE];
-const COMPARED: readonly number[] = [...FILLED, MapType.PERCPU_HASH];
-
-/** A context as bytes: mark, ifindex and cb of struct __sk_buff. */
-function contextBytes(context: { mark?: number; ifindex?: number; cb?: number[] }): Uint8Array {
-  const bytes = new Uint8Array(192);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(8, context.mark ?? 0, true);
-  view.setUint32(40, context.ifindex ?? 1, true);
-  for (const [n, word] of (context.cb ?? []).entries()) view.setUint32(48 + 4 * n, word, true);
-  return bytes;
-}
 
 /** The same object in a machine and in the kernel, fed with the same packets. */
 class Pair {
@@ -122,18 +74,16 @@ class Pair {
   }
 
   /** Runs a packet on both and compares verdict, bytes and context. Returns the packet after. */
-  run(program: string, packet: string | Uint8Array, context: Parameters<typeof contextBytes>[0] = {}): Uint8Array {
+  run(program: string, packet: string | Uint8Array, context: TestRunFields = {}): Uint8Array {
     const bytes = typeof packet === 'string' ? buildPacket(packet) : packet;
-    const input = contextBytes(context);
+    const input = skbContext(context);
     const ours = this.object.program(program).run({ packet: bytes, context: input });
     const theirs = this.kernel.run({ program, packet: bytes, context: input });
     expect(ours.fault).toBeUndefined();
-    const shown = (packetAfter: Uint8Array, contextAfter: Uint8Array, retval: number): unknown => ({
-      retval,
-      packet: hex(packetAfter),
-      mark: hex(contextAfter.subarray(8, 12)),
-      cb: hex(contextAfter.subarray(48, 68)),
-    });
+    const shown = (packetAfter: Uint8Array, contextAfter: Uint8Array, retval: number): unknown => {
+      const { mark, cb } = skbFieldsOf(contextAfter);
+      return { retval, packet: hex(packetAfter), mark, cb };
+    };
     expect(shown(ours.packet!, ours.context, ours.retval)).toEqual(
       shown(theirs.packet, theirs.context!, theirs.retval),
     );
@@ -144,7 +94,9 @@ class Pair {
   compareMaps(): void {
     for (const [name, map] of this.object.maps) {
       if (!COMPARED.includes(map.type)) continue;
-      expect({ [name]: contents(map, map.entryBytes()) }).toEqual({ [name]: contents(map, this.kernel.dumpMap(name)) });
+      expect({ [name]: mapContents(map, map.entryBytes()) }).toEqual({
+        [name]: mapContents(map, this.kernel.dumpMap(name)),
+      });
     }
   }
 }
