@@ -38,12 +38,12 @@ export interface KernelResult {
   duration: number;
 }
 
-/** What goes into an element of a map: bytes, or a program of a program array by name. */
+/** A change of one element of a map. */
 export interface MapUpdate {
   map: string;
   key: Uint8Array;
-  /** Per-CPU values one after the other, each rounded up to 8 bytes. */
-  value: Uint8Array | { program: string };
+  /** Bytes (per-CPU values one after the other, each rounded up to 8 bytes), or a program by name; undefined: it is deleted. */
+  value: Uint8Array | { program: string } | undefined;
 }
 
 /** How an object is loaded. */
@@ -315,11 +315,12 @@ export class Kernel {
   }
 
   #updateCommand({ map, key, value }: MapUpdate): string[] {
+    if (!value) return ['map', 'delete', 'pinned', this.#map(map), 'key', 'hex', ...hexBytes(key)];
     const stored = value instanceof Uint8Array ? ['hex', ...hexBytes(value)] : ['pinned', this.#program(value.program)];
     return ['map', 'update', 'pinned', this.#map(map), 'key', 'hex', ...hexBytes(key), 'value', ...stored];
   }
 
-  /** Stores elements, much faster than one by one. Throws KernelError. */
+  /** Stores and deletes elements, much faster than one by one. Throws KernelError. */
   updateMaps(updates: readonly MapUpdate[]): void {
     this.#batch(updates.map((update) => this.#updateCommand(update)));
   }

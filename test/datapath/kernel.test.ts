@@ -14,7 +14,10 @@ if (!available.ok) console.warn(`test/datapath/kernel.test.ts skipped: ${availab
 type ObjectName = keyof typeof OBJECTS;
 
 const configured = (name: ObjectName, config: Config): Uint8Array =>
-  configuredObject(readFileSync(new URL(`../../bpf-objects/bpf_${name}.o`, import.meta.url)), OBJECTS[name], config);
+  configuredObject(
+    readFileSync(new URL(`../../bpf-objects/bpf_${name}.o`, import.meta.url)),
+    new Node(config).load(name),
+  );
 
 const EVERYTHING: Config = {
   enable_ipv6: true,

@@ -1,19 +1,12 @@
-import { encodeValue } from '../../src/btf/value.js';
 import { readElf } from '../../src/elf/elf.js';
-import type { ObjectSpec } from '../../src/object/spec.js';
+import type { LoadedObject } from '../../src/machine/machine.js';
 
-/** An object file with configuration written into its section, as a loader that freezes it would; unknown names are left out. */
-export function configuredObject(
-  file: Uint8Array,
-  spec: ObjectSpec,
-  config: Readonly<Record<string, unknown>>,
-): Uint8Array {
+/** An object file with the configuration that it was loaded with in a machine, in its read-only sections. */
+export function configuredObject(file: Uint8Array, object: LoadedObject): Uint8Array {
   const bytes = new Uint8Array(file);
-  const { sections } = readElf(bytes, spec.name);
-  for (const [label, value] of Object.entries(config)) {
-    const variable = spec.variables.find((candidate) => candidate.label === label);
-    const section = variable && sections.find(({ name }) => name === variable.section);
-    section?.data.set(encodeValue(spec.btf!, variable!.typeId, value), variable!.offset);
+  for (const { name, data } of readElf(bytes, object.spec.name).sections) {
+    const values = name.startsWith('.rodata') ? object.maps.get(name)?.getBytes(new Uint8Array(4)) : undefined;
+    if (values) data.set(values);
   }
   return bytes;
 }

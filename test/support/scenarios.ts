@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { posix } from 'node:path';
 import { resolveCluster } from '../../src/network/scenario/cluster.js';
 import { readScenario } from '../../src/network/scenario/read.js';
 import type { Scenario } from '../../src/network/scenario/schema.js';
@@ -6,6 +7,14 @@ import type { Scenario } from '../../src/network/scenario/schema.js';
 /** Text of a scenario that comes with offkernel. */
 export function bundledScenario(name: string): string {
   return readFileSync(new URL(`../../scenarios/${name}.yaml`, import.meta.url), 'utf8');
+}
+
+/** Reads a scenario that comes with offkernel, with those it extends. */
+export function readBundled(name: string): Scenario {
+  return readScenario(bundledScenario(name), `${name}.yaml`, (base, from) => {
+    const path = posix.join(posix.dirname(from), base);
+    return { text: bundledScenario(path.replace(/\.yaml$/, '')), name: path };
+  });
 }
 
 /** Reads a scenario from the lines of its YAML text. */
