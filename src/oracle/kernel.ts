@@ -162,6 +162,16 @@ function probe(): Availability {
 
 const hexBytes = (bytes: Uint8Array): string[] => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
 
+/** Elements from what bpftool prints of a map. */
+function elements(dump: unknown): [key: Uint8Array, value: Uint8Array][] {
+  const bytes = (list: readonly string[]): Uint8Array => Uint8Array.from(list, (text) => Number.parseInt(text, 16));
+  const rows = dump as { key: string[]; value?: string[]; values?: { cpu: number; value: string[] }[] }[];
+  return rows.map((row) => [
+    bytes(row.key),
+    row.values ? bytes(row.values.flatMap(({ value }) => value)) : bytes(row.value ?? []),
+  ]);
+}
+
 const open = new Set<Kernel>();
 process.once('exit', () => {
   for (const kernel of open) kernel.close();
@@ -338,18 +348,18 @@ export class Kernel {
 
   /** All elements as raw bytes; per-CPU values one after the other. */
   dumpMap(name: string): [key: Uint8Array, value: Uint8Array][] {
-    const result = this.#namespace.bpftool(['-j', 'map', 'dump', 'pinned', this.#map(name)]);
+    const result = this.#namespace.bpftool(['-j', ...this.#dumpCommand(name)]);
     if (!result.ok) throw new KernelError(`map ${name}: ${result.error}`);
-    const bytes = (list: readonly string[]): Uint8Array => Uint8Array.from(list, (text) => Number.parseInt(text, 16));
-    const rows = JSON.parse(result.output) as {
-      key: string[];
-      value?: string[];
-      values?: { cpu: number; value: string[] }[];
-    }[];
-    return rows.map((row) => [
-      bytes(row.key),
-      row.values ? bytes(row.values.flatMap(({ value }) => value)) : bytes(row.value ?? []),
-    ]);
+    return elements(JSON.parse(result.output));
+  }
+
+  /** All elements of several maps, much faster than one by one. Throws KernelError. */
+  dumpMaps(names: readonly string[]): [key: Uint8Array, value: Uint8Array][][] {
+    return this.#batch(names.map((name) => this.#dumpCommand(name))).map(elements);
+  }
+
+  #dumpCommand(name: string): string[] {
+    return ['map', 'dump', 'pinned', this.#map(name)];
   }
 
   /** Unloads everything. Safe to call twice. */

@@ -33,15 +33,15 @@ export function deviceScript(namespace: Namespace): string {
   const neighbours = listNeighbours(namespace)
     .filter((line) => line.includes('lladdr'))
     .map((line) => `neigh replace ${line.replace(/ [A-Z]+$/, ' nud permanent')}`);
-  const batch = (family: 4 | 6, lines: readonly string[]): string =>
-    `ip -${family} -batch - <<'END'\n${lines.join('\n')}\nEND`;
+  const batch = (options: string, lines: readonly string[]): string =>
+    `ip ${options} -batch - <<'END'\n${lines.join('\n')}\nEND`;
   return [
     'echo 1 > /proc/sys/net/ipv4/ip_forward',
     'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding',
     'ip link set lo up',
     'for far in $(ip -brief link show type veth | sed -n "s/^\\(far[0-9]*\\)@.*/\\1/p"); do ip link del "$far"; done',
-    batch(4, [...links, ...addresses]),
-    batch(4, [...routes[0]!, ...neighbours.filter((line) => !isV6(line.split(' dev ')[0]!))]),
-    batch(6, [...routes[1]!, ...neighbours.filter((line) => isV6(line.split(' dev ')[0]!))]),
+    batch('', [...links, ...addresses]),
+    batch('-4', [...routes[0]!, ...neighbours.filter((line) => !isV6(line.split(' dev ')[0]!))]),
+    batch('-6', [...routes[1]!, ...neighbours.filter((line) => isV6(line.split(' dev ')[0]!))]),
   ].join('\n');
 }

@@ -77,7 +77,9 @@ export class KernelReplay {
     }));
     this.#kernel.updateMaps([...before, ...hooks, ...states]);
     const results = this.#run(runs);
-    const maps = compared(prefixes).map(({ name, map }) => ({ name, map, entries: this.#kernel.dumpMap(name) }));
+    const names = compared(prefixes);
+    const dumps = this.#kernel.dumpMaps(names.map(({ name }) => name));
+    const maps = names.map((named, i) => ({ ...named, entries: dumps[i]! }));
     this.#kernel.updateMaps([
       ...maps.flatMap(({ name, entries }) => entries.map(([key]) => ({ map: name, key, value: undefined }))),
       ...[...before.filter(({ value }) => !(value instanceof Uint8Array)), ...hooks, ...states].map((update) => ({
