@@ -38,6 +38,8 @@ export class Device {
   fairQueue = false;
   /** Answers ARP requests for any address (proxy_arp). */
   proxyArp = false;
+  /** Resolves no neighbours: frames go to the device's own MAC address (IFF_NOARP, `ip link set DEV arp off`). */
+  noArp = false;
   /** Takes packets whose source is an own address (accept_local). */
   acceptLocal = false;
   /** rp_filter: whether the route back has to lead out of this device, or to exist at all. */

@@ -111,7 +111,7 @@ function linkText(device: Device, mode: string): string[] {
   const isNear = peer?.namespace === device.namespace;
   const name = peer ? `${device.name}@${isNear ? peer.name : `if${peer.ifindex}`}` : device.name;
   const kind = isLoopback ? ['LOOPBACK'] : ['BROADCAST', 'MULTICAST'];
-  const flags = [...kind, ...(device.up ? ['UP', 'LOWER_UP'] : [])].join(',');
+  const flags = [...kind, ...(device.noArp ? ['NOARP'] : []), ...(device.up ? ['UP', 'LOWER_UP'] : [])].join(',');
   const isUnknown = isLoopback || device.kind === 'vxlan' || device.kind === 'geneve';
   const state = !device.up ? 'DOWN' : isUnknown ? 'UNKNOWN' : 'UP';
   const queue = !device.up ? 'noop' : device.fairQueue ? 'fq' : device.kind === 'physical' ? 'fq_codel' : 'noqueue';

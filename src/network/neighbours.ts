@@ -97,6 +97,11 @@ export function neighbourOutput(device: Device, skb: Skb, nextHop: Uint8Array, f
     send(device, skb, nextHop, isMulticast(nextHop) ? groupMac(nextHop) : new Uint8Array(6).fill(0xff));
     return;
   }
+  if (device.noArp) {
+    // arp_constructor and ndisc_constructor take dev->dev_addr.
+    send(device, skb, nextHop, device.mac);
+    return;
+  }
   const entry = namespace.neighbours.entry(device, nextHop);
   if (entry.mac && entry.state !== 'failed') {
     send(device, skb, nextHop, entry.mac);
@@ -202,6 +207,10 @@ export function arpInput(device: Device, skb: Skb): void {
   const senderMac = bytes.slice(at + 8, at + 14);
   const sender = bytes.slice(at + 14, at + 18);
   const target = bytes.slice(at + 24, at + 28);
+  if (device.noArp) {
+    namespace.record(skb, { kind: 'consume', by: 'arp' }, device);
+    return;
+  }
   const isOurs = namespace.isLocal(target) || device.proxyArp;
   namespace.record(skb, { kind: 'deliver', to: 'arp' }, device);
   if (!isUnspecified(sender) && (isOurs || namespace.neighbours.find(device, sender))) learn(device, sender, senderMac);

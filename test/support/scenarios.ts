@@ -9,9 +9,9 @@ export function bundledScenario(name: string): string {
   return readFileSync(new URL(`../../scenarios/${name}.yaml`, import.meta.url), 'utf8');
 }
 
-/** Reads a scenario that comes with offkernel, with those it extends. */
-export function readBundled(name: string): Scenario {
-  return readScenario(bundledScenario(name), `${name}.yaml`, (base, from) => {
+/** Reads a scenario that extends bundled ones; `name` is its path below their folder. */
+export function readExtending(text: string, name: string): Scenario {
+  return readScenario(text, name, (base, from) => {
     const path = posix.join(posix.dirname(from), base);
     return { text: bundledScenario(path.replace(/\.yaml$/, '')), name: path };
   });

@@ -12,9 +12,9 @@ const FAR = 100_000;
  */
 export function deviceScript(namespace: Namespace): string {
   const devices = namespace.devices.filter(({ kind }) => kind !== 'loopback');
-  const links = devices.flatMap(({ name, ifindex, mac, mtu }) => [
+  const links = devices.flatMap(({ name, ifindex, mac, mtu, noArp }) => [
     `link add name ${name} index ${ifindex} address ${formatMac(mac)} mtu ${mtu} type veth peer name far${ifindex} index ${FAR + ifindex}`,
-    `link set ${name} up`,
+    `link set ${name}${noArp ? ' arp off' : ''} up`,
     `link set far${ifindex} up`,
   ]);
   const isV6 = (line: string): boolean => line.includes(':');

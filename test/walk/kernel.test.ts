@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ObjectKind } from '../../src/cilium/state/node-objects.js';
-import { walk } from '../../src/network/walk/walk.js';
+import { isAsExpected, walk } from '../../src/network/walk/walk.js';
 import { Kernel } from '../../src/oracle/kernel.js';
 import { OBJECTS } from '../datapath/node.js';
 import { skbFieldsOf } from '../support/kernel-input.js';
 import { mapContents } from '../support/kernel-maps.js';
 import { namespaceTrouble } from '../support/namespace.js';
-import { readBundled } from '../support/scenarios.js';
+import { bundledScenario, readExtending } from '../support/scenarios.js';
 import { type HookRun, hookEntries, hookRuns } from './hook-runs.js';
 import { type KernelHookRun, KernelReplay } from './kernel-replay.js';
 import { skbState } from './skb-state.js';
@@ -32,6 +32,22 @@ const SCENARIOS = [
   'broken/vlan',
   'broken/host-firewall',
 ] as const;
+
+/** From a node itself to Pods on it and on the other node: the way over cilium_host. */
+const NODE_TO_POD = `
+extends: ipv6.yaml
+name: node-to-pod
+flows:
+  - { name: local, from: { node: node1 }, to: { address: 10.0.0.250, port: 80 } }
+  - { name: remote, from: { node: node1 }, to: { address: 10.0.1.60, port: 80 } }
+  - { name: local6, from: { node: node1 }, to: { address: 'fd00:10:0::fa', port: 80 } }
+  - { name: remote6, from: { node: node1 }, to: { address: 'fd00:10:0:1::3c', port: 80 } }
+`;
+
+const CASES: readonly (readonly [name: string, text: string])[] = [
+  ...SCENARIOS.map((name) => [name, bundledScenario(name)] as const),
+  ['node-to-pod', NODE_TO_POD],
+];
 
 /** Written by the programs on socket addresses, which the kernel does not test-run. */
 const SOCKET_MAPS = ['cilium_lb4_reverse_sk', 'cilium_lb6_reverse_sk'];
@@ -73,8 +89,12 @@ describe.skipIf(trouble)('the kernel gives what every hook of the walk gave', ()
   });
   afterAll(() => replay?.close());
 
-  test.each(SCENARIOS)('%s', (name) => {
-    const walked = walk(readBundled(name), { objects: () => OBJECTS, record: { recordAccesses: true } });
+  test.each(CASES)('%s', (name, text) => {
+    const walked = walk(readExtending(text, `${name}.yaml`), {
+      objects: () => OBJECTS,
+      record: { recordAccesses: true },
+    });
+    for (const flow of walked.flows) expect([flow.label, isAsExpected(walked, flow)]).toEqual([flow.label, true]);
     let compared = 0;
     for (const node of walked.nodes.values()) {
       const runs = hookRuns(walked, node);

@@ -166,7 +166,8 @@ function defaultRoutes(node: ClusterNode, nodes: readonly ClusterNode[], feature
       if (other === node || features.routing === 'tunnel') {
         if (router === undefined) continue;
         const mtu = other === node ? {} : { mtu: features.podMtu };
-        routes.push({ to: cidr, via: router, device: 'cilium_host', source: router, ...mtu });
+        // The kernel refuses an own IPv6 address as gateway, so the agent leaves it away.
+        routes.push({ to: cidr, ...(isV6 ? {} : { via: router }), device: 'cilium_host', source: router, ...mtu });
       } else if (peer !== undefined) {
         routes.push({ to: cidr, via: peer, device: native.name });
       }

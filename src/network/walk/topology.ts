@@ -68,9 +68,11 @@ function buildNode(network: Network, underlay: Wire, cluster: Cluster, { node, p
   });
   for (const device of node.devices) addAddresses(underlay.attach(root, options(device)), device.addresses);
   const pair = host.addVeth(options(node.ciliumNet), options(node.ciliumHost));
-  // Packets between the two have own addresses as source: the agent sets accept_local on them.
-  pair.near.acceptLocal = true;
-  pair.far.acceptLocal = true;
+  for (const end of [pair.near, pair.far]) {
+    // Packets between the two have own addresses as source. The agent allows that, and switches ARP off.
+    end.acceptLocal = true;
+    end.noArp = true;
+  }
   addAddresses(pair.near, node.ciliumNet.addresses);
   addAddresses(pair.far, node.ciliumHost.addresses);
   if (node.tunnelDevice) {
