@@ -46,10 +46,6 @@ export class KernelReplay {
     this.#kernel.load(HOOK_RUN, { name: 'hook-run.o', apart: { prefix: HELPER, shared: [] } });
   }
 
-  get objects(): number {
-    return this.#loaded.size;
-  }
-
   close(): void {
     this.#kernel.close();
   }
@@ -63,7 +59,7 @@ export class KernelReplay {
     const used = usedInstances(node, runs);
     const prefixes = new Map(used.map((instance) => [instance, this.#load(instance)]));
     this.#kernel.setUp(deviceScript(namespace));
-    const before = this.#contents(node, prefixes);
+    const contents = this.#contents(node, prefixes);
     const programs = [...new Set(runs.map(({ instance, program }) => `${prefixes.get(instance)}/${program}`))];
     const hooks = programs.map((program, slot) => ({
       map: `${HELPER}/hook_run_programs`,
@@ -75,19 +71,17 @@ export class KernelReplay {
       key: u32Bytes(n),
       value: encodeRun(programs.indexOf(`${prefixes.get(instance)}/${program}`), skbState(skb)),
     }));
-    this.#kernel.updateMaps([...before, ...hooks, ...states]);
+    this.#kernel.updateMaps([...contents, ...hooks, ...states]);
     const results = this.#run(runs);
     const names = compared(prefixes);
     const dumps = this.#kernel.dumpMaps(names.map(({ name }) => name));
     const maps = names.map((named, i) => ({ ...named, entries: dumps[i]! }));
-    this.#kernel.updateMaps([
-      ...maps.flatMap(({ name, entries }) => entries.map(([key]) => ({ map: name, key, value: undefined }))),
-      ...[...before.filter(({ value }) => !(value instanceof Uint8Array)), ...hooks, ...states].map((update) => ({
-        ...update,
-        value: undefined,
-      })),
-      ...runs.map((_, n) => ({ map: `${HELPER}/hook_run_after`, key: u32Bytes(n), value: undefined })),
-    ]);
+    const slots = contents.filter(({ value }) => !(value instanceof Uint8Array));
+    const elements = maps.flatMap(({ name, entries }) => entries.map(([key]) => ({ map: name, key })));
+    const after = runs.map((_, n) => ({ map: `${HELPER}/hook_run_after`, key: u32Bytes(n) }));
+    this.#kernel.updateMaps(
+      [...slots, ...elements, ...hooks, ...states, ...after].map(({ map, key }) => ({ map, key, value: undefined })),
+    );
     return { results, maps };
   }
 
