@@ -1,6 +1,6 @@
 import { Errno, MapField, MapType } from '../../assembly/abi.js';
 import type { Btf } from '../btf/btf.js';
-import { decodeRaw, decodeValue, encodeRaw, encodeValue, formatValue } from '../btf/value.js';
+import { decodeRaw, decodeValue, encodeRaw, encodeValue, type FieldHint, formatValue } from '../btf/value.js';
 import { MapError, UsageError } from '../errors.js';
 import type { MapSpec } from '../object/spec.js';
 import type { Core } from './core.js';
@@ -183,16 +183,17 @@ export class BpfMap {
     }
   }
 
-  #decode(typeId: number, bytes: Uint8Array): unknown {
-    return this.#btf && typeId ? decodeValue(this.#btf, typeId, bytes) : decodeRaw(bytes);
+  #decode(typeId: number, bytes: Uint8Array, hint?: FieldHint): unknown {
+    return this.#btf && typeId ? decodeValue(this.#btf, typeId, bytes, hint) : decodeRaw(bytes);
   }
 
   encodeKey(key: unknown): Uint8Array {
     return this.#encode('key', this.spec.keyTypeId, this.keySize, key);
   }
 
-  decodeKey(bytes: Uint8Array): unknown {
-    return this.#decode(this.spec.keyTypeId, bytes);
+  /** `hint` says what fields hold where their types do not. */
+  decodeKey(bytes: Uint8Array, hint?: FieldHint): unknown {
+    return this.#decode(this.spec.keyTypeId, bytes, hint);
   }
 
   /** Encodes one value; for per-CPU maps an array with one per CPU, or one value for CPU 0 (the others zero). */
@@ -211,15 +212,15 @@ export class BpfMap {
     return out;
   }
 
-  decodeValue(bytes: Uint8Array): unknown {
+  decodeValue(bytes: Uint8Array, hint?: FieldHint): unknown {
     if (this.isSlotMap && bytes.length === 4) {
       const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
       return this.#names.nameOf(this, stored) ?? stored;
     }
-    if (!this.isPerCpu) return this.#decode(this.spec.valueTypeId, bytes);
+    if (!this.isPerCpu) return this.#decode(this.spec.valueTypeId, bytes, hint);
     const rounded = (this.valueSize + 7) & ~7;
     return Array.from({ length: bytes.length / rounded }, (_, cpu) =>
-      this.#decode(this.spec.valueTypeId, bytes.subarray(cpu * rounded, cpu * rounded + this.valueSize)),
+      this.#decode(this.spec.valueTypeId, bytes.subarray(cpu * rounded, cpu * rounded + this.valueSize), hint),
     );
   }
 

@@ -1,5 +1,6 @@
 import { MapType } from '../../../assembly/abi.js';
 import { elementText } from '../../cilium/element-text.js';
+import { CILIUM_FIELDS } from '../../cilium/field-hints.js';
 import { UsageError } from '../../errors.js';
 import type { BpfMap, Program } from '../../machine/machine.js';
 import { didYouMean } from '../../text.js';
@@ -137,7 +138,10 @@ function mapLines(map: BpfMap, most: number): string[] {
   for (const [key, value] of map.entryBytes()) {
     // Elements of arrays are always there.
     if (isArray(map) && value.every((byte) => byte === 0)) continue;
-    if (++count <= most) lines.push(`  ${elementText(map.decodeKey(key))} = ${valueText(map, map.decodeValue(value))}`);
+    if (++count <= most)
+      lines.push(
+        `  ${elementText(map.decodeKey(key, CILIUM_FIELDS))} = ${valueText(map, map.decodeValue(value, CILIUM_FIELDS))}`,
+      );
   }
   if (count === 0) return [];
   const rest = count > most ? [`  and ${count - most} more`] : [];

@@ -3,6 +3,7 @@ import { elementText, perCpuText } from '../../cilium/element-text.js';
 import type { Era } from '../../cilium/era.js';
 import type { CiliumEvent } from '../../cilium/events/event.js';
 import { decodeRunEvent } from '../../cilium/events/run-event.js';
+import { CILIUM_FIELDS } from '../../cilium/field-hints.js';
 import { type DecodedAccess, MAPS } from '../../cilium/map-access.js';
 import type { BpfMap, MapAccess, Outcome } from '../../machine/machine.js';
 import { errnoName } from '../../machine/map.js';
@@ -41,9 +42,9 @@ export function factsOf(record: WalkRecord, entry: JournalEntry): Facts {
       const map = mapOf(name);
       if (!map) return [];
       return changes.map((change) => {
-        const key = map.decodeKey(change.key);
-        const before = change.before && map.decodeValue(change.before);
-        const after = change.after && map.decodeValue(change.after);
+        const key = map.decodeKey(change.key, CILIUM_FIELDS);
+        const before = change.before && map.decodeValue(change.before, CILIUM_FIELDS);
+        const after = change.after && map.decodeValue(change.after, CILIUM_FIELDS);
         return {
           ...{ map: name, key, keyText: elementText(key) },
           ...{ before, beforeText: change.before && valueText(map, before) },
@@ -68,7 +69,7 @@ function eventsOf(outcome: Outcome, era: Era | undefined): Pick<Facts, 'events' 
 
 function decodeAccess(access: MapAccess, map: BpfMap | undefined): DecodedAccess {
   const { operation, value, error } = access;
-  const key = map ? map.decodeKey(access.key) : access.key;
+  const key = map ? map.decodeKey(access.key, CILIUM_FIELDS) : access.key;
   const shown = value && map ? oneValue(map, value) : undefined;
   return {
     map: access.map,
@@ -92,12 +93,12 @@ export function valueText(map: BpfMap, value: unknown): string {
 /** A value of one CPU: a per-CPU map decodes a whole row of values, each in whole words. */
 function oneValue(map: BpfMap, bytes: Uint8Array): { value: unknown; text: string } {
   if (!map.isPerCpu) {
-    const value = map.decodeValue(bytes);
+    const value = map.decodeValue(bytes, CILIUM_FIELDS);
     return { value, text: elementText(value) };
   }
   const padded = new Uint8Array((bytes.length + 7) & ~7);
   padded.set(bytes);
-  const [value] = map.decodeValue(padded) as unknown[];
+  const [value] = map.decodeValue(padded, CILIUM_FIELDS) as unknown[];
   return { value, text: elementText(value) };
 }
 
