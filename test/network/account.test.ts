@@ -124,7 +124,9 @@ describe('a request to a Service, translated packet by packet', () => {
     expect(hook.events.map(({ type }: { type: string }) => type)).toEqual(['policy-verdict', 'trace']);
     expect(hook.before.bytes).toMatch(/^[0-9a-f]+$/);
     expect(hook.time).toMatch(/^\d+$/);
-    expect(json.flows).toEqual([{ name: 'curl', completed: true, sent: 10, arrived: 10, error: null, expected: null }]);
+    expect(json.flows).toEqual([
+      { name: 'curl', completed: true, sent: 10, arrived: 10, error: null, expected: null, asExpected: null },
+    ]);
   });
 
   test('a pcap file for each device', () => {
