@@ -278,6 +278,13 @@ describe('overrides', () => {
     expect(instance('lxc server').object.map('test_cilium_policy').get(12)).toBeUndefined();
   });
 
+  it('refuses a program that no object has in emptySlots', () => {
+    const cluster = smallCluster('overrides: { a: { emptySlots: [handle_polcy] } }');
+    expect(() => planNode(cluster, 'a', V113)).toThrow(
+      /overrides of a: emptySlots: no object has a program handle_polcy \(did you mean handle_policy\?\)/,
+    );
+  });
+
   it('name maps that exist', () => {
     const cluster = smallCluster('overrides: { a: { maps: { cilium_ipcash: { clear: true } } } }');
     expect(() => planNode(cluster, 'a', V113)).toThrow(

@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.js';
 import { didYouMean } from '../../text.js';
+import { POLICY_PROGRAMS } from './hooks.js';
 import { canonicalMapName } from './map-names.js';
 import type { NodePlan, PlanContext, PlannedMap } from './plan-types.js';
 
@@ -24,6 +25,25 @@ export function applyMapOverrides(plan: NodePlan, { node, objects }: PlanContext
       map.entries.push(...change.set.map(({ key, value }) => ({ key, value })));
     }
   }
+}
+
+const POLICY_NAMES: readonly (readonly string[])[] = Object.values(POLICY_PROGRAMS);
+
+/**
+ * Names in the node's objects of the programs whose slots stay empty; a policy program of another version's name is meant too.
+ * Throws UsageError for a program that no object has.
+ */
+export function emptySlotsOf({ node, objects }: PlanContext): string[] {
+  const known = Object.values(objects.specs).flatMap(({ programs }) => programs.map(({ name }) => name));
+  return (node.overrides?.emptySlots ?? []).map((name) => {
+    const aliases = POLICY_NAMES.find((candidates) => candidates.includes(name)) ?? [name];
+    const found =
+      known.find((candidate) => candidate === name) ?? known.find((candidate) => aliases.includes(candidate));
+    if (found) return found;
+    throw new UsageError(
+      `overrides of ${node.name}: emptySlots: no object has a program ${name}${didYouMean(name, known)}`,
+    );
+  });
 }
 
 /** The planned contents of a map: the shared one, or that of every instance that has its own. */

@@ -12,7 +12,7 @@ import { isPrivateMap } from './map-names.js';
 import { ipmasqMap, nodeMap, tunnelMap } from './node-maps.js';
 import { NodeObjects, type ObjectKind, type ObjectSpecs } from './node-objects.js';
 import { objectConstants } from './object-constants.js';
-import { applyMapOverrides } from './overrides.js';
+import { applyMapOverrides, emptySlotsOf } from './overrides.js';
 import type { InstancePlan, NodePlan, PlanContext, PlannedMap } from './plan-types.js';
 import { policyMap } from './policy-map.js';
 import { affinityMatchMap, serviceMaps } from './services.js';
@@ -35,7 +35,7 @@ export function planNode(cluster: Cluster, nodeName: string, specs: ObjectSpecs)
     maps: sharedMaps(context),
     devices: context.devices,
     constants: context.constants,
-    emptySlots: context.node.overrides?.emptySlots ?? [],
+    emptySlots: emptySlotsOf(context),
     fullMaps: [],
   };
   applyMapOverrides(plan, context);
