@@ -6,17 +6,19 @@ import { UsageError } from '../errors.js';
 const QUIET_MS = 200;
 
 /**
- * Calls `changed` with the files that were written since the last call, once writing has paused, and again and again until
- * `signal` is aborted. Watches folders, since compilers replace files. Throws UsageError for a folder that cannot be watched.
+ * Runs `first`, then calls `changed` with the files that were written since, once writing has paused, and again and again until
+ * `signal` is aborted. Watches from before `first` on, so that no change is missed, and watches folders, since compilers replace
+ * files. Throws UsageError for a folder that cannot be watched, and what `first` throws.
  */
 export function watchFiles(
   files: readonly string[],
+  first: () => Promise<void>,
   changed: (files: string[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const pending = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
-  let running = Promise.resolve();
+  let running: Promise<void>;
   const settle = (): void => {
     const now = files.filter((file) => pending.delete(file));
     if (now.length) running = running.then(() => changed(now));
@@ -38,10 +40,12 @@ export function watchFiles(
       throw new UsageError(`cannot watch ${folder}: ${(error as NodeJS.ErrnoException).code ?? error}`);
     }
   }
-  return new Promise((done) => {
+  running = first();
+  return new Promise((done, fail) => {
+    running.catch(fail);
     signal.addEventListener('abort', () => {
       clearTimeout(timer);
-      void running.then(done);
+      running.then(done, fail);
     });
   });
 }

@@ -73,12 +73,14 @@ async function test(files: readonly string[], options: Options): Promise<number>
   const jobs = options.trace === undefined ? Number(options.jobs) : 1;
   const runAll = async (some: readonly string[]): Promise<number> =>
     exitCode(await runOnce(some, jobs, reporter, testOptions, options.coverage), testOptions);
-  const code = await runAll(files);
-  if (!options.watch) return code;
+  if (!options.watch) return runAll(files);
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
-  process.stderr.write(dim('watching; Ctrl-C ends\n'));
-  let last = code;
+  let last: number = EXIT.ok;
+  const first = async (): Promise<void> => {
+    last = await runAll(files);
+    process.stderr.write(dim('watching; Ctrl-C ends\n'));
+  };
   const again = async (changed: readonly string[]): Promise<void> => {
     try {
       last = await runAll(changed);
@@ -89,7 +91,11 @@ async function test(files: readonly string[], options: Options): Promise<number>
       last = EXIT.usage;
     }
   };
-  await watchFiles(files, again, interrupted.signal);
+  try {
+    await watchFiles(files, first, again, interrupted.signal);
+  } finally {
+    interrupted.abort();
+  }
   return last;
 }
 
